@@ -250,6 +250,15 @@ def test_a_grant_that_a_revocation_may_have_meant_is_not_live(world, records, re
     assert (row["state"], row["reason"]) == ("indeterminate" if reason else "live", reason)
 
 
+def test_revocations_that_do_not_say_whose_grant_are_told_once_each_and_not_of_each_grant(world):
+    people = [consent("01 00:00", ["mail.read"], f"g{n}", subject_id=f"p{n}", event_id=f"c{n}") for n in range(6)]
+    ended = [ANYBODYS | {"event_id": f"r{n}"} for n in range(3)]
+    store = world(*people, *ended, use("06 00:00", "GET /v1/messages/7", None, grant_id="g1", subject_id="p1"))
+    found = gl.detect.run(store.between(*JULY), ["REV-1", "REV-3", "REV-4", "REV-6"])
+    assert [len(rule) for rule in found] == [0, 0, 0, 3]
+    assert {row["state"] for row in gl.grants(store.between(*JULY)).to_dicts()} == {"indeterminate"}
+
+
 def test_use_after_the_end_of_a_grant_for_everyone_is_undecided_where_one_log_names_no_tenant(world):
     store = world(
         consent("01 00:00", ["mail.read"], subject_kind="user", event_id="c", **ALL), HERS,

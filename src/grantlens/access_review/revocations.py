@@ -144,8 +144,7 @@ def _worked(row: Mapping[str, Any]) -> str:
         return "not demonstrated: the last success is too close to the revocation to tell which came first, and no refusal because of the token followed"
     if row["cases"]:
         return "not demonstrated: what was tried afterwards neither succeeded nor was refused because of the token"
-    anybodys = row["target_kind"] == "grant" and not row["subject_id"]
-    if not row["target_id"] and row["target_kind"] != "policy" and (anybodys or not row["anything_alive"]):
+    if not row["anything_alive"] and not row["target_id"] and row["target_kind"] != "policy":
         return f"not demonstrated: the log does not say which {row['target_kind']} it ended"
     if not row["anything_alive"]:
         return "not demonstrated: nothing that was known to be alive was covered by it"

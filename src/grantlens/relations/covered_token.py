@@ -17,8 +17,7 @@ def why_doubted(doubt: str, of_id: str = "this id") -> str:
                 WHEN 'session' THEN 'the revocation names no tenant, and several have a session of this id'
                 WHEN 'name' THEN 'the revocation names a token only by a name that several had'
                 WHEN 'tenant' THEN 'the revocation is of one tenant, and in which this access was the logs do not tell'
-                WHEN 'everyone' THEN 'the revocation is of a grant for everyone, and whether of this tenant the logs do not tell'
-                WHEN 'whose' THEN 'the revocation does not say whose grant it ended' END"""
+                WHEN 'everyone' THEN 'the revocation is of a grant for everyone, and whether of this tenant the logs do not tell' END"""
 
 
 RELATION = Relation(
@@ -32,7 +31,7 @@ RELATION = Relation(
     "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
     "ended it, NULL where it is: as in effective_revocation, or 'id' or 'session' where it names a token or session and no tenant, and several issued "
     "one of its id, or 'tenant' where it names one, and no issuance of what it would have ended in it names any, or 'everyone' where it ends a grant for everyone and only "
-    "one of it and what a person got names a tenant, or 'whose' where it ends a grant of a client, and neither says which nor whose.",
+    "one of it and what a person got names a tenant.",
     f"""
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH RECURSIVE every_token AS NOT MATERIALIZED (
@@ -191,12 +190,6 @@ doubted AS (
     JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND g.subject_id IS NOT NULL AND g.grant_id LIKE 'derived:%'
         AND (g.tenant IS NULL) <> (r.tenant IS NULL)
     SEMI JOIN issued i ON i.source = g.source AND i.grant_id = g.grant_id AND i.audience IS NOT DISTINCT FROM r.audience
-    UNION
-    -- One that names a client alone ended the grant of somebody.
-    SELECT r.source, r.revocation_event, 'whose', g.grant_id, g.client_id, g.subject_id, g.opened_at, g.ended_at
-    FROM ended r
-    JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND coalesce(g.tenant = r.tenant, true)
-    WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND r.subject_id IS NULL
 ),
 reopened AS (
     SELECT source, grant_id, opened_at, lead(opened_at) OVER in_turn AS next_at, lead(opened_at, 2) OVER in_turn AS next_but_one_at
@@ -241,9 +234,7 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.b
        least(coalesce(min(d.ended_at), 'infinity'::TIMESTAMPTZ), coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ)), false, true
 FROM doubted d
 JOIN ended r USING (source, revocation_event)
-LEFT JOIN issued i ON i.source = d.source AND i.grant_id = d.grant_id AND i.issued_at > r.revoked_at
-    -- Of somebody who went on getting tokens it was not.
-    AND (i.kind IN ('consent', 'change') OR d.doubt = 'whose')
+LEFT JOIN issued i ON i.source = d.source AND i.grant_id = d.grant_id AND i.kind IN ('consent', 'change') AND i.issued_at > r.revoked_at
 WHERE d.opened_at < r.revoked_at AND (d.ended_at IS NULL OR d.ended_at > r.revoked_at)
 GROUP BY ALL
 UNION ALL

@@ -27,7 +27,7 @@ RELATION = Relation(
     "is when access ended: by revocation, or - where by_consent is false, and tokens are all that is known of the grant - with "
     "the last token, revoked or expired; NULL where no end is known. ended_at is when the grant itself was revoked, ended_by the revocation that "
     "ended the access, NULL where it ended by itself. doubt is from when on all access may have been over, though the "
-    "logs do not tell, by which revocation, and why, as in token_life. scopes are the last, NULL where no record names any.",
+    "logs do not tell, by which revocation, and why: as in token_life, or 'whose', see anybodys_end. scopes are the last, NULL where no record names any.",
     """
 WITH state AS (
     SELECT source, min(tenant) AS tenant, grant_id, opened_at, min(client_id) AS client_id,
@@ -62,11 +62,16 @@ token_of AS (
 ),
 -- What one may have ended, and what was not given again since.
 doubted AS (
-    SELECT s.source, s.grant_id, s.opened_at, min({'at': c.revoked_at, 'by': c.revocation_event, 'why': c.doubt}) AS doubt
-    FROM state s
-    JOIN covered_token c ON c.source = s.source AND c.grant_id = s.grant_id AND c.issued_at = s.opened_at
-    WHERE c.doubt IS NOT NULL AND c.token_id IS NULL AND c.revoked_at < $until AND c.covered_until >= least(s.ended_at, $until)
-    GROUP BY s.source, s.grant_id, s.opened_at
+    SELECT source, grant_id, opened_at, min(doubt) AS doubt
+    FROM (
+        SELECT s.source, s.grant_id, s.opened_at, {'at': c.revoked_at, 'by': c.revocation_event, 'why': c.doubt} AS doubt
+        FROM state s
+        JOIN covered_token c ON c.source = s.source AND c.grant_id = s.grant_id AND c.issued_at = s.opened_at
+        WHERE c.doubt IS NOT NULL AND c.token_id IS NULL AND c.revoked_at < $until AND c.covered_until >= least(s.ended_at, $until)
+        UNION ALL
+        FROM anybodys_end
+    )
+    GROUP BY source, grant_id, opened_at
 ),
 pair AS (
     SELECT c.source, p.caller_id, p.grant_id, p.first_used_at, p.last_used_at, p.events,
@@ -121,6 +126,7 @@ WHERE p.opened_at < $until
         "grant_state",
         "token_life",
         "covered_token",
+        "anybodys_end",
         "used_pair",
         "named_caller",
         "caller_segment",

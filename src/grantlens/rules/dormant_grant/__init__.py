@@ -9,7 +9,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=13,
+    version=14,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -28,6 +28,7 @@ RULE = Rule(
         "issued",
         "opening_record",
         "covered_token",
+        "anybodys_end",
         "token_life",
         "covered_time",
     ),
@@ -75,8 +76,9 @@ offline AS (
     WHERE lower(i.scope) LIKE '%offline_access' AND NOT list_contains(list_transform(s.taken, lambda x: x.scope), i.scope)
 ),
 refreshable AS (
-    SELECT s.*, f.last_refresh_at, CASE WHEN d.grant_id IS NOT NULL THEN d.doubt WHEN NOT r.surely THEN r.why END AS doubt
+    SELECT s.*, f.last_refresh_at, CASE WHEN d.grant_id IS NOT NULL THEN d.doubt WHEN a.grant_id IS NOT NULL THEN a.doubt.why WHEN NOT r.surely THEN r.why END AS doubt
     FROM standing s
+    LEFT JOIN anybodys_end a ON a.source = s.source AND a.grant_id = s.grant_id AND a.opened_at = s.opened_at
     -- What one may have ended, and what was not given again since.
     LEFT JOIN (SELECT source, grant_id, issued_at, arg_min(doubt, (revoked_at, revocation_event)) AS doubt FROM covered_token
                WHERE doubt IS NOT NULL AND token_id IS NULL AND revoked_at < $until AND covered_until >= $until GROUP BY ALL) d

@@ -169,6 +169,24 @@ UNDECIDABLE = (
         parameters={"dormant_days": 10},
     ),
     Example(
+        "a grant of the client was ended, and no record says whose",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            revoked("03 09:00", "grant", grant_id=None, subject_id=None),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {
+                    "reason": "a revocation that does not say whose grant of its client it was may have ended it"
+                },
+            },
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
         "a log that shows only some calls is silent",
         (
             consent("01 08:00", ["mail.read", "offline_access"]),

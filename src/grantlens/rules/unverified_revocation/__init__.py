@@ -73,6 +73,13 @@ alive AS (
            OR EXISTS (SELECT 1 FROM several s
                       WHERE s.source = c.source AND s.revocation_event = c.revocation_event AND s.grant_id = c.grant_id AND s.token_id IS NULL))
     GROUP BY c.source, c.revocation_event
+    UNION ALL
+    -- One that names a client alone ended some grant of it.
+    SELECT r.source, r.revocation_event, 0, NULL, false
+    FROM effective_revocation r
+    JOIN (SELECT source, client_id, min(opened_at) AS opened_at FROM grant_state GROUP BY source, client_id) g USING (source, client_id)
+    WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND r.subject_id IS NULL AND r.revoked_at > g.opened_at
+      AND r.revoked_at >= $since AND r.revoked_at < $until
 ),
 -- A refresh is a try too, refused or not, and so is what a revoked grant gave without a new consent: REV-2 tells of what worked.
 -- A fault of the server answers nothing, and who asks for consent tries no token.
