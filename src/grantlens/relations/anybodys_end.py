@@ -7,7 +7,7 @@ RELATION = Relation(
     "For each stretch of a grant, as in grant_life, the first revocation since the last issuance to it that may have ended it up to the end of the "
     "window: one that names its client, and neither which grant of it was ended nor whose. Who was given something afterwards, it was not.",
     """
-WITH removal AS (
+WITH nameless AS (
     -- One that names a tenant may be of a grant that names none, and the other way round.
     SELECT source, client_id, revoked_at, revocation_event, unnest([coalesce('of ' || tenant, 'of none'), 'any']) AS home
     FROM effective_revocation
@@ -15,7 +15,7 @@ WITH removal AS (
 ),
 stretch AS (
     SELECT source, grant_id, opened_at, min(tenant) AS tenant, min(client_id) AS client_id, least(min(ended_at), $until) AS until
-    FROM grant_state SEMI JOIN removal USING (source, client_id)
+    FROM grant_state SEMI JOIN nameless USING (source, client_id)
     GROUP BY source, grant_id, opened_at
 ),
 quiet AS (
@@ -28,7 +28,7 @@ quiet AS (
 )
 SELECT q.source, q.grant_id, q.opened_at, min({'at': r.revoked_at, 'by': r.revocation_event, 'why': 'whose'}) AS doubt
 FROM (SELECT * EXCLUDE (homes), unnest(homes) AS home FROM quiet) q
-ASOF JOIN removal r ON r.source = q.source AND r.client_id = q.client_id AND r.home = q.home AND r.revoked_at >= q.since
+ASOF JOIN nameless r ON r.source = q.source AND r.client_id = q.client_id AND r.home = q.home AND r.revoked_at >= q.since
 WHERE r.revoked_at < q.until
 GROUP BY q.source, q.grant_id, q.opened_at
 """,
