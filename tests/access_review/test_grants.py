@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import grantlens as gl
 from grantlens.loaders import loaders
-from grantlens.rule.example import BYSTANDER, IN_PART, consent, moment, revoked, token, use
+from grantlens.rule.example import BYSTANDER, IN_PART, consent, logs_from_to, moment, revoked, token, use
 
 JULY = ("2026-07-01", "2026-07-31")
 
@@ -248,6 +248,18 @@ def test_a_grant_that_a_revocation_may_have_meant_is_not_live(world, records, re
     rows = gl.grants(world(*({**row, "event_id": f"e{n}"} for n, row in enumerate(records))).between(*JULY)).to_dicts()
     (row,) = (row for row in rows if row["subject_id"] == "ann" and row["client_id"] in ("app", "bot"))
     assert (row["state"], row["reason"]) == ("indeterminate" if reason else "live", reason)
+
+
+def test_a_grant_that_may_have_been_used_before_the_window_is_not_dormant(world):
+    two = [consent("01 00:00", ["mail.read", "offline_access"], name, event_id=name) for name in ("one", "two")]
+    day = token("19 09:00", "t1", ["mail.read"], "19 10:00", grant_id=None), use("19 09:05", "GET /v1/messages/7")
+    store = world(*two, *day, *logs_from_to("01 00:00", "28 00:00"))
+    asked = store.between("2026-07-20", "2026-07-28")
+    verdicts = {
+        days: [row["verdict"] for row in gl.detect.run(asked, "PRV-3", parameters={"dormant_days": days})[0].to_dicts()]
+        for days in (5, 10)
+    }
+    assert verdicts == {5: ["violation", "violation"], 10: ["indeterminate", "indeterminate"]}
 
 
 def test_revocations_that_do_not_say_whose_grant_are_told_once_each_and_not_of_each_grant(world):

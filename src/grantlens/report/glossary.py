@@ -31,7 +31,7 @@ GLOSSARY = (
     (
         "Calls of a grant",
         "Those that succeeded and lead to it by a key. 0 in a share of its time: a log of all calls was held for so long and shows "
-        "none. Others may be of it: they name neither the grant nor a token of which an issuance is known. Not observable: no log "
+        "none. Others may be of it: they name neither the grant nor a token of which the log tells the grant. Not observable: no log "
         "held could have shown any.",
     ),
     (

@@ -25,6 +25,7 @@ RULE = Rule(
         "caller_segment",
         "caller_party",
         "possible_grant",
+        "unplaced_grant",
         "issued",
         "opening_record",
         "covered_token",
@@ -100,6 +101,9 @@ spoken_for AS (
     UNION
     SELECT s.caller_id FROM caller_segment s JOIN named_caller c USING (caller_id)
     JOIN refreshable g ON g.source = c.source AND g.grant_id = s.grant_id
+    UNION
+    SELECT c.caller_id FROM named_caller c JOIN unplaced_grant p ON p.source = c.source AND p.derived_id = c.grant_id
+    JOIN refreshable g ON g.source = p.source AND g.grant_id = p.grant_id
 ),
 earlier AS (
     SELECT u.caller_id, coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
@@ -127,15 +131,21 @@ last_call AS (
     GROUP BY source, grant_id
 ),
 stray AS (
-    SELECT g.source, g.grant_id, max(c.last_used_at) AS last_used_at
+    SELECT source, grant_id, max(last_used_at) AS last_used_at
     FROM (
-        SELECT y.party_no, max(c.last_used_at) AS last_used_at
-        FROM called c JOIN caller_party y USING (caller_id)
-        WHERE c.grant_id IS NULL
-        GROUP BY y.party_no
-    ) c
-    JOIN possible_grant g USING (party_no)
-    GROUP BY g.source, g.grant_id
+        SELECT g.source, g.grant_id, c.last_used_at
+        FROM (
+            SELECT y.party_no, max(c.last_used_at) AS last_used_at
+            FROM called c JOIN caller_party y USING (caller_id)
+            WHERE c.grant_id IS NULL
+            GROUP BY y.party_no
+        ) c
+        JOIN possible_grant g USING (party_no)
+        UNION ALL
+        SELECT g.source, g.grant_id, c.last_used_at
+        FROM last_call c JOIN unplaced_grant g ON g.source = c.source AND g.derived_id = c.grant_id
+    )
+    GROUP BY source, grant_id
 ),
 silent AS (
     SELECT g.*, l.last_used_at, l.last_no, CASE WHEN l.last_no IS NULL THEN l.last_usage_id END AS last_usage_id, l.by_pair,
@@ -182,7 +192,7 @@ SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_co
            'reason': CASE WHEN doubt IS NOT NULL THEN """
     + may_have_ended("doubt", "refresh token")
     + """
-                          WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which an issuance is known'
+                          WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which the log tells the grant'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
        CASE WHEN by_pair OR grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,

@@ -204,6 +204,26 @@ UNDECIDABLE = (
         declared=IN_PART,
     ),
     Example(
+        "the tokens that are used may be of this grant or of another of the same client and person",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            consent("01 08:00", ["mail.send"], "g2"),
+            token("19 09:00", "t1", ["mail.read"], "19 10:00", grant_id=None),
+            use("19 09:05", "GET /v1/messages/7"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {
+                    "reason": "calls that may be of this grant name neither it nor a token of which the log tells the grant"
+                },
+            },
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
         "a call names a token of which no issuance is known: it may be of this grant",
         (
             consent("01 08:00", ["mail.read", "offline_access"]),
@@ -215,7 +235,7 @@ UNDECIDABLE = (
                 "verdict": "indeterminate",
                 "detail": {
                     "last_refresh_at": None,
-                    "reason": "calls that may be of this grant name neither it nor a token of which an issuance is known",
+                    "reason": "calls that may be of this grant name neither it nor a token of which the log tells the grant",
                 },
             },
         ),
