@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 import grantlens as gl
+from grantlens.loaders.microsoft_change import NOBODY
 from grantlens.store import Store
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
@@ -80,9 +81,9 @@ def change(operation, changes=(), target=(CLIENT, "Mail copilot", APP), actor=(A
     }
 
 
-def entry(scope="Mail.Read", person="", kind="AllPrincipals", id="grant-1"):
+def entry(scope="Mail.Read", person="", kind="AllPrincipals", id="grant-1", client=CLIENT):
     """Write one grant as it stands in the text of a consent."""
-    return f"[Id: {id}, ClientId: {CLIENT}, PrincipalId: {person}, ResourceId: {GRAPH}, ConsentType: {kind}, Scope: {scope}]"
+    return f"[Id: {id}, ClientId: {client}, PrincipalId: {person}, ResourceId: {GRAPH}, ConsentType: {kind}, Scope: {scope}]"
 
 
 def consent(before="", after=None, admin="True", **more):
@@ -286,6 +287,21 @@ def test_a_consent_of_one_person_is_a_grant_of_its_own(load):
         ["Mail.Read", "openid"],
     )
     assert (second["subject_id"], second["consent_kind"]) == (BOB, "admin")
+
+
+def test_the_first_consents_to_two_clients_are_two_grants_though_neither_has_an_id_yet(load):
+    """A client that came with this very consent has no id in its text, which is then the same for all such clients."""
+    other = ("c0000000-0000-4000-8000-0000000000e3", "Files copilot", "a0000000-0000-4000-8000-0000000000e2")
+    loaded = load(
+        [
+            consent(after=entry("Mail.Read", client=NOBODY), Id="mail"),
+            consent(after=entry("Files.Read", client=NOBODY), Id="files", target=other),
+            on_graph("Remove OAuth2PermissionGrant.", app="", changes=EVERYBODY),
+        ]
+    )
+    given_ = {row["client_id"]: (row["grant_id"], row["scopes"]) for row in loaded.rows["issuance"]}
+    assert given_ == {APP: (GRANT, ["Mail.Read"]), other[2]: (f"m365:{other[0]}:{GRAPH}", ["Files.Read"])}
+    assert loaded.one("revocation")["grant_id"] == GRANT
 
 
 def test_only_what_is_new_in_a_consent_counts(load):

@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 
+from grantlens.loaders.microsoft_change import NOBODY
 from grantlens.loaders.microsoft_entra import LOADER
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
@@ -157,13 +158,13 @@ def delegated(before, after, *, consent="AllPrincipals", principal=None, removal
     )
 
 
-def consent(before, after, *, admin="False", names=CLIENT, **more):
-    """Write a consent; before and after are lists of (person or None for everyone, scopes)."""
+def consent(before, after, *, admin="False", names=CLIENT, principal=CLIENT_SP, **more):
+    """Write a consent; before and after are lists of (person or None for everyone, scopes), or their text."""
     properties = {"ConsentContext__IsAdminConsent": (None, admin), "TargetId__ServicePrincipalNames": (None, names)}
     if after is not None:
         properties["ConsentAction__Permissions"] = (None, f"{entries(before)} => {entries(after)}; ")
     # the text begins with a bracket but is no JSON: Entra quotes it all the same
-    written = target(CLIENT_SP, "Mail copilot", **properties)
+    written = target(principal, "Mail copilot", **properties)
     return change("Consent to application", written, **more)
 
 
@@ -171,10 +172,10 @@ def entries(grants):
     return "[" + ", ".join(entry(*grant) for grant in grants) + "]"
 
 
-def entry(person, scope):
+def entry(person, scope, client=CLIENT_SP):
     kind = "Principal" if person else "AllPrincipals"
     return (
-        f"[Id: grantid, ClientId: {CLIENT_SP}, PrincipalId: {person or ''}, ResourceId: {GRAPH_SP}, "
+        f"[Id: grantid, ClientId: {client}, PrincipalId: {person or ''}, ResourceId: {GRAPH_SP}, "
         f"ConsentType: {kind}, Scope: {scope}, CreatedDateTime: , LastModifiedDateTime ]"
     )
 
@@ -807,6 +808,24 @@ def test_a_grant_and_its_removal_have_one_name(load):
     assert set(taken("kind").values()) == {"revoke"}
     assert set(taken("target_kind").values()) == {"grant"}
     assert set(taken("token_id").values()) == {None}
+
+
+def test_the_first_consents_to_two_clients_are_two_grants_though_neither_has_an_id_yet(load):
+    """A client that came with this very consent has no id in its text, which is then the same for all such clients."""
+    other, other_app = "9f000000-0000-4000-8000-0000000000e2", "9f000000-0000-4000-8000-0000000000e1"
+    loaded = load(
+        [
+            consent([], [(USER, "Mail.Read", NOBODY)], by_user=USER, number=1),
+            consent([], [(USER, "Files.Read", NOBODY)], by_user=USER, number=2, names=other_app, principal=other),
+            delegated("Mail.Read", None, consent="Principal", principal=USER, removal=True, number=3),
+        ]
+    )
+    given = {row["client_id"]: (row["grant_id"], row["scopes"]) for row in loaded.rows["issuance"]}
+    assert given == {
+        CLIENT: (grant_id(USER), ["Mail.Read"]),
+        other_app: (f"entra:{other}:{GRAPH_SP}:{USER}", ["Files.Read"]),
+    }
+    assert loaded.one("revocation")["grant_id"] == grant_id(USER)
 
 
 def test_a_narrowed_grant_is_a_downgrade(load):

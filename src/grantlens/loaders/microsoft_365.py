@@ -11,7 +11,8 @@ What the mapping decides, and why:
   that is not named is one of several: its removal narrows, it does not end.
 - **Client id** is the application id where the record has one, else the object id of its service principal.
   In a consent `ObjectId` is the client; where a grant is added or removed it is the resource, under all its names.
-- **A consent is a text, before against after**: only what is new in it counts, a consent repeated gives nothing.
+- **A consent is a text, before against after**: only what is new in it counts, a consent repeated gives nothing. The consent by
+  which a client comes into the tenant names it by zeros: it is the target of the record.
 - **Subject** is the sign-in name where the record has one: mailbox and file actions know no other.
 - **Use** is an action that names the application it was made with. Reads are logged for some licences only, and not
   when there are too many: an absence says nothing.
@@ -33,7 +34,7 @@ from grantlens.loaders.microsoft_agents import (
     READ_FOR_AGENTS,
     USED_BY_AGENTS,
 )
-from grantlens.loaders.microsoft_change import either, entries, new, old, words
+from grantlens.loaders.microsoft_change import NOBODY, either, entries, new, old, words
 from grantlens.loaders.microsoft_ecs import as_written, is_processed
 
 _RECORD = f"""{{
@@ -49,7 +50,6 @@ _RECORD = f"""{{
 }}"""
 
 _GUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-_NO_GUID = "00000000-0000-0000-0000-000000000000"
 
 
 def _is_text(text: object) -> bool:
@@ -92,7 +92,7 @@ SELECT line_no, e.Id AS event_id, e.CreationTime AS logged_at, e.Operation AS lo
        lower(coalesce(e.Workload, '')) = 'azureactivedirectory' AS is_directory,
        activity IN {INTERACTIONS} AS is_interaction, CASE WHEN is_interaction THEN {AGENT} END AS agent,
        coalesce(agent, nullif(nullif(coalesce(nullif(e.AppAccessContext.ClientAppId, ''), nullif(e.ClientAppId, ''), nullif(e.AppId, ''),
-                                              nullif(e.ApplicationId, '')), '{_NO_GUID}'), '')) AS app,
+                                              nullif(e.ApplicationId, '')), '{NOBODY}'), '')) AS app,
        coalesce(CASE WHEN is_interaction THEN nullif(e.AgentName, '') END, nullif(e.AppAccessContext.ClientAppName, ''),
                 nullif(e.ApplicationDisplayName, '')) AS app_name,
        nullif(e.AppAccessContext.UniqueTokenId, '') AS token_id,
@@ -181,7 +181,7 @@ SELECT *,
        CASE meaning
             WHEN 'consent' THEN list_transform(
                 list_filter(consented_after, lambda p: NOT list_contains(consented_before, p)),
-                lambda p: struct_pack(client := p.client, app := coalesce(target_app, p.client), app_name := target_name,
+                lambda p: struct_pack(client := coalesce(p.client, target_object), app := coalesce(target_app, p.client, target_object), app_name := target_name,
                     resource := p.resource, whom := CASE WHEN p.type IS DISTINCT FROM 'AllPrincipals' THEN p.person END,
                     person := p.person, everybody := p.type = 'AllPrincipals', holds := {words("p.scope")}, held := NULL::VARCHAR[]))
             WHEN 'change' THEN NULL
@@ -350,7 +350,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=7,
+    version=8,
     title="Microsoft 365 unified audit log",
     recognise=mostly(_is_audit),
     fields=_RECORD,

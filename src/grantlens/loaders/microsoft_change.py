@@ -28,8 +28,11 @@ def words(text: str) -> str:
     return f"list_filter(string_split({text}, ' '), lambda s: s <> '')"
 
 
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"""The id that Microsoft writes where it has none."""
+
 _ENTRY = ", ".join(
-    f"{name} := nullif(trim(regexp_extract(e, '{key}: ([^,\\]]*)', 1)), '')"
+    f"{name} := nullif(nullif(trim(regexp_extract(e, '{key}: ([^,\\]]*)', 1)), ''), '{NOBODY}')"
     for name, key in {
         "client": "ClientId",
         "person": "PrincipalId",
@@ -41,6 +44,9 @@ _ENTRY = ", ".join(
 
 
 def entries(side: int) -> str:
-    """Return SQL for the grants on one side of `permissions`: `[[Id: ..., ClientId: ..., ...], ...] => [[Id: ..., ...]]; `."""
+    """Return SQL for the grants on one side of `permissions`: `[[Id: ..., ClientId: ..., ...], ...] => [[Id: ..., ...]]; `.
+
+    The first consent to a client has no id for it, nor in the grant's own id: it is the target of the record.
+    """
     text = f"split_part(permissions, '=>', {side})"
     return f"list_transform(regexp_extract_all({text}, '\\[Id: [^\\]]*\\]'), lambda e: struct_pack({_ENTRY}))"

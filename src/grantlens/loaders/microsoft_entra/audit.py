@@ -10,7 +10,8 @@ one, else the object id of its service principal.
 - A key list is text, old against new: an id only in the new one is a credential made, only in the old one ended. An application has
   such a list, and its service principal another: the record tells which by its activity and the type of its target, no column does,
   and of the other list it says nothing.
-- A consent is text, before against after: only what is new in it counts; a consent repeated gives nothing.
+- A consent is text, before against after: only what is new in it counts; a consent repeated gives nothing. The consent by which
+  a client comes into the tenant names it by zeros (seen in two tenants): it is the target of the record.
 - A grant that changes is told twice in some milliseconds, as added and as removed, with the same scopes before and after
   (seen in two tenants): a removal that leaves scopes takes only those that are gone, and nothing if none is.
 - Ended sign-in sessions (a password reset ends them, too) end what was issued before, and no consent: the person signs in
@@ -118,7 +119,7 @@ SELECT * EXCLUDE (keys_old, keys_new),
        CASE WHEN meaning = 'consent' THEN {entries(2)} END AS consented_after,
        CASE WHEN meaning = 'consent'
             THEN list_transform(list_filter(consented_after, lambda e: NOT list_contains(consented_before, e)),
-                lambda e: struct_pack(client := e.client, resource := e.resource,
+                lambda e: struct_pack(client := coalesce(e.client, target.id), resource := e.resource,
                     person := CASE WHEN e.type = 'AllPrincipals' THEN e.type ELSE e.person END,
                     held := NULL::VARCHAR[], holds := {words("e.scope")}))
             WHEN meaning IN ('delegate', 'undelegate')
