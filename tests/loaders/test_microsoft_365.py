@@ -370,6 +370,55 @@ def test_a_removal_that_leaves_all_scopes_is_the_other_half_of_a_change(load):
     assert loaded.counts() == {"records": 2, "issuance": 1, "ignored": 1}
 
 
+def as_logged():
+    """Write a consent of one person, and another that widens it, as they are logged: the addition says nothing of whose it is."""
+    added = {"DelegatedPermissionGrant.Scope": ("", " Mail.Read"), "DelegatedPermissionGrant.ConsentType": "Principal"}
+    wider = added | {"DelegatedPermissionGrant.Scope": (" Mail.Read", " Mail.Read Mail.Send")}
+    mine, later = entry("Mail.Read", ADA, "Principal"), {"CreationTime": "2026-07-02T10:00:00"}
+    return [
+        on_graph("Add delegated permission grant.", app="", changes=added, Id="added"),
+        consent(after=mine, admin="False", Id="consent", CreationTime="2026-07-01T10:00:01"),
+        on_graph("Add delegated permission grant.", app="", changes=wider, Id="wider", **later),
+        on_graph(
+            "Remove delegated permission grant.",
+            app="",
+            changes=wider | {"DelegatedPermissionGrant.PrincipalId": (ADA, ADA)},
+            Id="removed",
+            **later,
+        ),
+        consent(mine, mine, admin="False", Id="same", **later),
+    ]
+
+
+def test_what_comes_into_a_grant_of_one_person_is_read_off_the_half_that_names_them(load):
+    loaded = load(as_logged())
+    rows = {row["event_id"]: (row["grant_id"][:8], row["scopes"], row["subject_id"]) for row in loaded.rows["issuance"]}
+    assert rows == {
+        "added": ("derived:", ["Mail.Read"], None),
+        "consent": (GRANT[:8], ["Mail.Read"], "ada@example.com"),
+        "wider": ("derived:", ["Mail.Read", "Mail.Send"], None),
+        "removed": (GRANT[:8], ["Mail.Read", "Mail.Send"], "ada@example.com"),
+    }
+    assert loaded.rows["revocation"] == []
+    assert loaded.ignored == {"consent repeated, nothing new in it": 1}
+
+
+def test_a_consent_and_what_widens_it_are_one_grant_of_one_client(tmp_path):
+    path = tmp_path / "audit.ndjson"
+    # nothing beside this one tells whose it is: it stays
+    another = on_graph("Add OAuth2PermissionGrant.", app="", CreationTime="2026-07-02T10:00:04", Id="another")
+    path.write_text("".join(json.dumps(record) + "\n" for record in [*as_logged(), another]))
+    with Store(":memory:") as store:
+        store.load(path)
+        rows = gl.grants(store, until="2026-07-03", now="2026-07-03").to_dicts()
+        clients = gl.review(store, until="2026-07-03", now="2026-07-03").to_dict()["clients"]
+    assert [(row["client_id"], row["subject_id"], row["scopes"]) for row in rows] == [
+        (APP, "ada@example.com", ["Mail.Read", "Mail.Send"]),
+        (APP, None, None),
+    ]
+    assert [client["client_id"] for client in clients] == [APP]
+
+
 def test_a_role_that_is_named_ends_and_one_that_is_not_is_one_of_several(load):
     role = {"AppRole.Id": "role-1", "AppRole.Value": "Mail.ReadWrite"}
     old = {name: (value, "") for name, value in role.items()}

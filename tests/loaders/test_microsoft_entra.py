@@ -10,8 +10,10 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 
+import grantlens as gl
 from grantlens.loaders.microsoft_change import NOBODY
 from grantlens.loaders.microsoft_entra import LOADER
+from grantlens.store import Store
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 TENANT = "9f000000-0000-4000-8000-00000000000a"
@@ -140,14 +142,14 @@ def quoted(text):
     return None if text is None else text if text.startswith("[") else json.dumps(text)
 
 
-def delegated(before, after, *, consent="AllPrincipals", principal=None, removal=False, **more):
+def delegated(before, after, *, consent="AllPrincipals", principal=None, removal=False, app=CLIENT, **more):
     """Write the grant of delegated permissions, or its removal."""
     side = (lambda value: (value, None)) if removal else (lambda value: (None, value))
     properties = {
         "DelegatedPermissionGrant__Scope": (before, after),
         "DelegatedPermissionGrant__ConsentType": side(consent),
         "ServicePrincipal__ObjectID": side(CLIENT_SP),
-        "ServicePrincipal__AppId": side(CLIENT),
+        "ServicePrincipal__AppId": side(app),
         "TargetId__ServicePrincipalNames": (None, f"{GRAPH}/ags.windows.net;{GRAPH};https://graph.microsoft.com"),
     }
     if principal:
@@ -826,6 +828,75 @@ def test_the_first_consents_to_two_clients_are_two_grants_though_neither_has_an_
         other_app: (f"entra:{other}:{GRAPH_SP}:{USER}", ["Files.Read"]),
     }
     assert loaded.one("revocation")["grant_id"] == grant_id(USER)
+
+
+SIGN_IN_SERVICE = {"user": {"id": USER, "displayName": "Azure ESTS Service", "userPrincipalName": "ada@example.com"}}
+
+
+def as_logged(added, *, by):
+    """Write a consent of one person, and another that widens it, as they are logged: four records in milliseconds, and three.
+
+    The addition does not say whose it is, nor names the application, and of what comes in later the consent says nothing.
+    """
+    person = {"consent": "Principal", "app": None, "initiatedBy": by}
+    wider = f"Mail.Read {added}"
+    return [
+        delegated(None, "Mail.Read", number=1, **person),
+        consent([], [(USER, "Mail.Read", NOBODY)], number=2, initiatedBy=by),
+        delegated("Mail.Read", wider, number=3, activityDateTime="2026-07-02T09:00:00.10Z", **person),
+        delegated(
+            "Mail.Read",
+            wider,
+            number=4,
+            removal=True,
+            principal=USER,
+            activityDateTime="2026-07-02T09:00:00.11Z",
+            **person,
+        ),
+        consent(
+            [(USER, "Mail.Read")],
+            [(USER, "Mail.Read")],
+            number=5,
+            initiatedBy=by,
+            activityDateTime="2026-07-02T09:00:00.12Z",
+        ),
+    ]
+
+
+def test_a_consent_that_the_sign_in_service_writes_is_of_who_signs_in(load):
+    loaded = load(as_logged("Mail.Send", by=SIGN_IN_SERVICE))
+    rows = {row["event_id"]: (row["grant_id"], row["scopes"], row["consent_kind"]) for row in loaded.rows["issuance"]}
+    assert rows == {
+        "Directory_1": (grant_id(USER), ["Mail.Read"], "user"),
+        "Directory_2": (grant_id(USER), ["Mail.Read"], "user"),
+        "Directory_3": (grant_id(USER), ["Mail.Read", "Mail.Send"], "user"),
+    }
+    assert loaded.rows["revocation"] == []
+
+
+def test_what_comes_into_a_grant_of_one_person_is_read_off_the_half_that_names_them(load):
+    loaded = load(as_logged("Mail.Send", by={"user": {"id": ADMIN, "displayName": None}}))
+    rows = {row["event_id"]: (row["grant_id"], row["scopes"]) for row in loaded.rows["issuance"]}
+    nobodys = rows["Directory_1"][0]
+    assert nobodys.startswith("derived:")  # an admin gives it in another's name
+    assert rows == {
+        "Directory_1": (nobodys, ["Mail.Read"]),
+        "Directory_2": (grant_id(USER), ["Mail.Read"]),
+        "Directory_3": (nobodys, ["Mail.Read", "Mail.Send"]),
+        "Directory_4": (grant_id(USER), ["Mail.Read", "Mail.Send"]),
+    }
+    assert loaded.rows["revocation"] == []
+
+
+def test_a_consent_and_what_widens_it_are_one_grant_of_one_client(tmp_path):
+    path = tmp_path / "audit.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in as_logged("Mail.Send", by=SIGN_IN_SERVICE)))
+    with Store(":memory:") as store:
+        store.load(path)
+        (row,) = gl.grants(store, until="2026-07-03", now="2026-07-03").to_dicts()
+        review = gl.review(store, until="2026-07-03", now="2026-07-03")
+    assert (row["client_id"], row["client_name"], row["scopes"]) == (CLIENT, "Mail copilot", ["Mail.Read", "Mail.Send"])
+    assert [client["client_id"] for client in review.to_dict()["clients"]] == [CLIENT]
 
 
 def test_a_narrowed_grant_is_a_downgrade(load):

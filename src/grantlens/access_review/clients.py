@@ -27,10 +27,11 @@ called AS (
     GROUP BY c.client_id
 ),
 asked AS (
-    SELECT client_id, max(client_name) AS client_name, list(DISTINCT tenant) AS tenants, bool_or(subject_kind = 'agent' OR len(actor_chain) > 0) AS acts
-    FROM issuance
-    WHERE client_id IS NOT NULL AND issued_at >= $since AND issued_at < $until
-    GROUP BY client_id
+    SELECT coalesce(s.app_id, i.client_id) AS client_id, max(i.client_name) AS client_name, list(DISTINCT i.tenant) AS tenants,
+           bool_or(i.subject_kind = 'agent' OR len(i.actor_chain) > 0) AS acts
+    FROM issuance i LEFT JOIN same_client s ON s.source = i.source AND s.id = i.client_id
+    WHERE i.client_id IS NOT NULL AND i.issued_at >= $since AND i.issued_at < $until
+    GROUP BY ALL
 )
 SELECT client_id, coalesce(r.name, h.client_name, a.client_name, c.client_name) AS name,
        coalesce(h.client_name, a.client_name, c.client_name) AS logged_name,

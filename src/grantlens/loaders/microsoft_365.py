@@ -13,6 +13,8 @@ What the mapping decides, and why:
   In a consent `ObjectId` is the client; where a grant is added or removed it is the resource, under all its names.
 - **A consent is a text, before against after**: only what is new in it counts, a consent repeated gives nothing. The consent by
   which a client comes into the tenant names it by zeros: it is the target of the record.
+- **One consent is several records** of the same second: the consent, and the grant as added, which does not say whose it is (see
+  `issued`). A grant that changes is added and removed, with the scopes before and after, and only the removal says whose it is.
 - **Subject** is the sign-in name where the record has one: mailbox and file actions know no other.
 - **Use** is an action that names the application it was made with. Reads are logged for some licences only, and not
   when there are too many: an absence says nothing.
@@ -181,8 +183,8 @@ SELECT *,
        CASE meaning
             WHEN 'consent' THEN list_transform(
                 list_filter(consented_after, lambda p: NOT list_contains(consented_before, p)),
-                lambda p: struct_pack(client := coalesce(p.client, target_object), app := coalesce(target_app, p.client, target_object), app_name := target_name,
-                    resource := p.resource, whom := CASE WHEN p.type IS DISTINCT FROM 'AllPrincipals' THEN p.person END,
+                lambda p: struct_pack(client := coalesce(p.client, target_object), app := coalesce(target_app, p.client, target_object),
+                    app_name := target_name, resource := p.resource, whom := CASE WHEN p.type IS DISTINCT FROM 'AllPrincipals' THEN p.person END,
                     person := p.person, everybody := p.type = 'AllPrincipals', holds := {words("p.scope")}, held := NULL::VARCHAR[]))
             WHEN 'change' THEN NULL
             ELSE [struct_pack(client := client_object, app := coalesce(client_app, client_object), app_name := client_label,
@@ -194,6 +196,9 @@ SELECT *,
        list_filter({_keys("keys_new")}, lambda k: NOT list_contains({_keys("keys_old")}, k)) AS keys_made,
        list_filter({_keys("keys_old")}, lambda k: NOT list_contains({_keys("keys_new")}, k)) AS keys_ended,
        CASE WHEN len({_keys("keys_old")}) > 0 OR keys_old = '[]' THEN {_keys("keys_old")} END AS earlier_keys,
+       -- the half of a change that says whose grant it is; where one comes in for everybody, the other half tells
+       meaning = 'undelegate' AND principal IS NOT NULL
+           AND len(list_filter({words("scope_new")}, lambda s: NOT list_contains(coalesce({words("scope_old")}, []), s))) > 0 AS is_widened,
        -- a consent whose text is left out or cut off: that there was one is known
        meaning = 'consent' AND len(coalesce(consented_after, [])) = 0
            AND coalesce(trim(split_part(permissions, '=>', 2), ' ;'), '') <> '[]' AS is_unsaid,
@@ -205,7 +210,7 @@ _ISSUED_STEP = f"""
 SELECT * EXCLUDE (given), unnest(given) AS g, generate_subscripts(given, 1) AS nth
 FROM (
     SELECT line_no, event_id, happened_at, outcome, meaning, actor, actor_object, is_admin_consent, earlier_keys, ip, tenant, list_concat(
-        CASE WHEN meaning IN ('consent', 'delegate', 'assign') THEN
+        CASE WHEN meaning IN ('consent', 'delegate', 'assign') OR is_widened THEN
              list_transform(grants, lambda g: struct_pack(kind := 'consent', grant_id := {_GRANT_ID}, token_id := NULL::VARCHAR,
                  client_id := g.app, client_name := g.app_name, person := g.person,
                  everybody := g.everybody, scopes := list_filter(g.holds, lambda s: s IS NOT NULL), audience := g.resource)) END,

@@ -6,7 +6,7 @@ RELATION = Relation(
     "effective_revocation",
     "Revocations that count for the REV rules: acknowledged with success, of kind revoke or disable. "
     "certain_from is the moment from which a later event is proven to be later, before the error of "
-    "that event's own clock. doubt says why it is not known which of several it ended, and is NULL where it is: 'client' where it names a "
+    "that event's own clock. A client is named as in same_client. doubt says why it is not known which of several it ended, and is NULL where it is: 'client' where it names a "
     "client and no tenant, and several have the client - a person is ended everywhere; 'name' where it names a personal access token of GitHub "
     "by a name that another had that may not have been over: from the moment on at which the second was made after no end of the first.",
     """
@@ -44,16 +44,17 @@ named_twice AS (
 )
 SELECT r.source, r.tenant, r.event_id AS revocation_event, r.revoked_at, r.requested_at, r.decided_at,
        r.kind::VARCHAR AS kind, r.target_kind::VARCHAR AS target_kind,
-       r.token_id, r.grant_id, r.session_id, r.client_id, r.client_name, r.subject_id, r.subject_name,
+       r.token_id, r.grant_id, r.session_id, coalesce(a.app_id, r.client_id) AS client_id, r.client_name, r.subject_id, r.subject_name,
        r.issued_before, r.initiator::VARCHAR AS initiator, r.actor_id, r.reason,
        {'seen_at': r.revoked_at, 'batch_id': r.batch_id, 'line_no': r.line_no, 'event_id': r.event_id} AS record,
        k.before_s, k.after_s, k.offset_s, CASE WHEN s.event_id IS NOT NULL THEN 'client' WHEN n.grant_id IS NOT NULL THEN 'name' END AS doubt,
        r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT) AS certain_from
 FROM revocation r
 JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
+LEFT JOIN same_client a ON a.source = r.source AND a.id = r.client_id
 LEFT JOIN several s ON s.source = r.source AND s.event_id = r.event_id
 LEFT JOIN named_twice n ON n.source = r.source AND n.grant_id = r.grant_id AND r.target_kind = 'grant' AND r.revoked_at >= n.twice_from
 WHERE r.outcome = 'success' AND r.kind IN ('revoke', 'disable')
 """,
-    needs=("clock_error",),
+    needs=("clock_error", "same_client"),
 )

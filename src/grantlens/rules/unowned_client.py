@@ -6,14 +6,14 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="GOV-1",
-    version=5,
+    version=6,
     name="unowned_client",
     key=("client_id",),
     question="Which clients have no owner or no purpose in the register?",
     severity="high",
     remedy="Find the owner and write down the purpose, or revoke the client's grants.",
     basis="NIST SP 800-53 AC-2; PCI DSS 4.0.1 requirement 7.2.5.1",
-    needs=("used_pair", "named_caller", "registered_client"),
+    needs=("used_pair", "named_caller", "registered_client", "same_client"),
     # A client that was seen at all; without any register the answer is undecided.
     rests_on=Evidence(
         (
@@ -23,14 +23,15 @@ RULE = Rule(
     ),
     sql="""
 WITH issued_to AS (
-    SELECT source, tenant, client_id, max(client_name) AS client_name, min(issued_at) AS first_seen, max(issued_at) AS last_seen, count(*) AS events,
+    SELECT i.source, i.tenant, coalesce(s.app_id, i.client_id) AS client_id, max(i.client_name) AS client_name,
+           min(issued_at) AS first_seen, max(issued_at) AS last_seen, count(*) AS events,
            bool_or(outcome = 'success') AS connected,
            min({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}, 19)
                || [max({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no})] AS ends,
            coalesce(list({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}) FILTER ($every_call), ends) AS records
-    FROM issuance
-    WHERE client_id IS NOT NULL AND issued_at >= $since AND issued_at < $until
-    GROUP BY source, tenant, client_id
+    FROM issuance i LEFT JOIN same_client s ON s.source = i.source AND s.id = i.client_id
+    WHERE i.client_id IS NOT NULL AND issued_at >= $since AND issued_at < $until
+    GROUP BY i.source, i.tenant, coalesce(s.app_id, i.client_id)
 ),
 called_by AS (
     SELECT c.source, c.tenant, c.client_id, max(c.client_name) AS client_name,

@@ -13,7 +13,9 @@ one, else the object id of its service principal.
 - A consent is text, before against after: only what is new in it counts; a consent repeated gives nothing. The consent by which
   a client comes into the tenant names it by zeros (seen in two tenants): it is the target of the record.
 - A grant that changes is told twice in some milliseconds, as added and as removed, with the same scopes before and after
-  (seen in two tenants): a removal that leaves scopes takes only those that are gone, and nothing if none is.
+  (seen in two tenants): a removal that leaves scopes takes only those that are gone, and nothing if none is. Of one person's grant
+  the removal says whose it is, the addition does not. Where Entra's own sign-in service writes both, it is the person who signs in;
+  else what came in is read off the removal.
 - Ended sign-in sessions (a password reset ends them, too) end what was issued before, and no consent: the person signs in
   again to applications "that they consented to previously" (Microsoft Graph, `user: revokeSignInSessions`). The time from
   which on sessions are valid stands bare, or in a list of one; where it does not stand it is the time of the event.
@@ -43,7 +45,7 @@ SELECT *,
        list_transform(changes, lambda c: c.oldValue) AS old_values,
        list_transform(changes, lambda c: c.newValue) AS new_values,
        TRY(from_json(initiatedBy, '{
-           "user": {"id": "VARCHAR", "ipAddress": "VARCHAR"},
+           "user": {"id": "VARCHAR", "displayName": "VARCHAR", "ipAddress": "VARCHAR"},
            "app": {"appId": "VARCHAR", "servicePrincipalId": "VARCHAR"}}')) AS starter,
        TRY(from_json(additionalDetails, '[{"key": "VARCHAR", "value": "VARCHAR"}]')) AS details
 FROM event
@@ -75,6 +77,7 @@ SELECT *,
        {new("AccountEnabled")} AS enabled_new,
        trim({_side("StsRefreshTokensValidFrom", "new_values")}, '[]" ') AS valid_from,
        nullif(starter.user.id, '') AS user_by,
+       CASE WHEN starter.user.displayName = 'Azure ESTS Service' THEN user_by END AS signing_in,
        coalesce(nullif(starter.app.appId, ''), nullif(starter.app.servicePrincipalId, '')) AS app_by
 FROM audit
 """
@@ -125,7 +128,7 @@ SELECT * EXCLUDE (keys_old, keys_new),
             WHEN meaning IN ('delegate', 'undelegate')
             THEN [struct_pack(client := coalesce(client_object, targets[2].id), resource := target.id,
                     person := CASE WHEN consent_type = 'AllPrincipals' THEN consent_type
-                        ELSE coalesce(principal, target_person) END,
+                        ELSE coalesce(principal, target_person, CASE WHEN consent_type = 'Principal' THEN signing_in END) END,
                     held := {words("scope_old")}, holds := {words("scope_new")})]
             WHEN by_role
             THEN [struct_pack(client := coalesce(client_object, targets[2].id), resource := target.id,
@@ -148,11 +151,14 @@ _PARTY = """grant_id := 'entra:' || g.client || ':' || g.resource || ':' || g.pe
 
 _LOST = "list_filter(g.held, lambda s: NOT list_contains(coalesce(g.holds, []), s))"
 
+_WON = "list_filter(g.holds, lambda s: NOT list_contains(coalesce(g.held, []), s))"
+
 _CHANGE = f"""
 SELECT *,
        list_transform(
            list_filter(grants, lambda g: meaning IN ('consent', 'assign')
-               OR (meaning = 'delegate' AND len(g.holds) > 0)),
+               OR (meaning = 'delegate' AND len(g.holds) > 0)
+               OR (meaning = 'undelegate' AND principal IS NOT NULL AND signing_in IS NULL AND len({_WON}) > 0)),
            lambda g: struct_pack(kind := 'consent', {_PARTY}
                scopes := g.holds,
                audience := [{server("CASE WHEN meaning <> 'consent' THEN target_app END", "g.resource")}],
