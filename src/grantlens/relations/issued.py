@@ -96,7 +96,9 @@ everyones_grant AS (
 SELECT i.* EXCLUDE (grant_id, kind, token_kind, subject_kind, consent_kind, outcome) REPLACE (coalesce(a.app_id, i.client_id) AS client_id),
        i.kind::VARCHAR AS kind, i.token_kind::VARCHAR AS token_kind,
        i.subject_kind::VARCHAR AS subject_kind, i.consent_kind::VARCHAR AS consent_kind,
-       CASE WHEN i.grant_id LIKE 'derived:%' THEN coalesce(r.grant_id, n.grant_id, e.grant_id, i.grant_id) ELSE i.grant_id END AS grant_id
+       -- of whom a consent is nobody said: it need not be the client's own
+       CASE WHEN i.grant_id LIKE 'derived:%' AND (i.kind <> 'consent' OR coalesce(i.subject_id, i.subject_kind::VARCHAR) IS NOT NULL)
+            THEN coalesce(r.grant_id, n.grant_id, e.grant_id, i.grant_id) ELSE i.grant_id END AS grant_id
 FROM issuance i
 LEFT JOIN same_client a ON a.source = i.source AND a.id = i.client_id
 LEFT JOIN named_grant r
