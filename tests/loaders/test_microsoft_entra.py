@@ -624,6 +624,32 @@ def test_a_protocol_of_none_is_not_unknown(load):
     assert [row["grant_type"] for row in rows] == ["none", "deviceCode", None, None]
 
 
+def test_the_token_that_a_device_gets_for_its_code_is_told_by_how_its_session_began(load):
+    cases = {
+        "for the code": {},
+        "protocol left out": {"authenticationProtocol": None},
+        "token type left out": {"incomingTokenType": None},
+        "refreshed": {"incomingTokenType": "refreshToken"},
+        "in the same session": {"isInteractive": True},
+        "another protocol": {"authenticationProtocol": "saml20"},
+        "moved from another device": {"originalTransferMethod": "authenticationTransfer"},
+    }
+    read = each(
+        load,
+        "issuance",
+        {name: sign_in(**{"originalTransferMethod": "deviceCodeFlow", **more}) for name, more in cases.items()},
+    )
+    assert read("grant_type") == {
+        "for the code": "deviceCode",
+        "protocol left out": "deviceCode",
+        "token type left out": "deviceCode",
+        "refreshed": "none",
+        "in the same session": "none",
+        "another protocol": "saml20",
+        "moved from another device": "none",
+    }
+
+
 def test_who_signs_in(load):
     nobody = "00000000-0000-0000-0000-000000000000"
     cases = {

@@ -43,7 +43,7 @@ _RECORD = _in_logs(
         _SIGN_IN | _AUDIT: "id",
         _SIGN_IN: """createdDateTime appDisplayName userPrincipalName servicePrincipalName agent status
             servicePrincipalCredentialKeyId uniqueTokenIdentifier incomingTokenType authenticationProtocol
-            authenticationProcessingDetails isInteractive""",
+            originalTransferMethod authenticationProcessingDetails isInteractive""",
         _AUDIT: """activityDateTime activityDisplayName initiatedBy targetResources additionalDetails result
             resultReason""",
         _CALL: """requestId timeGenerated signInActivityId c_Sid scopes roles requestMethod httpMethod requestUri

@@ -6,7 +6,9 @@
 - An error code other than 0 means that no token was made: `denied`; an interrupt (the person was asked something, error 50140 and
   its like; a device asks whether its code was entered yet, 70016) is an `error`, since the same attempt goes on.
 - Where nobody can be asked, the same code is a refusal: a refresh after its consent was removed ends in 65001.
-- The protocol `none` means none of those that Entra tells apart, so no device code either (Azure Monitor, table SigninLogs).
+- The protocol `none` means none of those that Entra tells apart (Azure Monitor, table SigninLogs). But the token that a device gets for its code
+  has it, too (seen in one tenant): `originalTransferMethod` tells, "the transfer method used to initiate a session throughout all
+  subsequent requests" (Microsoft Graph, signIn resource, beta). Later tokens of that session came in by another token, or by asking the person.
 - Scopes stand as a JSON list inside a text, for delegated tokens only. An empty text says nothing,
   an empty list says none.
 """
@@ -63,7 +65,8 @@ SELECT line_no,
             WHEN goes_on THEN 'error'
             WHEN code IS NOT NULL THEN 'denied' END AS outcome,
        CASE WHEN code = '0' OR goes_on THEN NULL {_REASON} WHEN code IS NOT NULL THEN 'other' END AS denial_reason,
-       nullif(authenticationProtocol, '') AS grant_type,
+       CASE WHEN originalTransferMethod = 'deviceCodeFlow' AND lower(isInteractive) = 'false' AND coalesce(incomingTokenType, '') IN ('', 'none')
+             AND coalesce(authenticationProtocol, '') IN ('', 'none') THEN 'deviceCode' ELSE nullif(authenticationProtocol, '') END AS grant_type,
        NULL::VARCHAR AS grant_id,
        {uti("uniqueTokenIdentifier")} AS token_id,
        'access' AS token_kind,
