@@ -659,8 +659,17 @@ def test_who_signs_in(load):
         "agent": sign_in("ServicePrincipalSignInLogs", userId=None, agent={"agentType": "agenticAppInstance"}),
         "no agent": sign_in("ServicePrincipalSignInLogs", userId=None, agent={"agentType": "notAgentic"}),
         "unknown person": sign_in("SignInLogs", userId=nobody),
+        "agent for a person": sign_in(agent={"agentType": "agenticAppInstance", "agentSubjectType": "notAgentic"}),
+        "agent, subject left out": sign_in(agent=json.dumps({"agentType": "agenticApp"})),
+        "agent's own account": sign_in(agent={"agentType": "agenticAppInstance", "agentSubjectType": "agentIDuser"}),
+        "its own account, by an older name": sign_in(agent={"agentType": "agentIDuser"}),
     }
     column = each(load, "issuance", cases)
+    for_person, own_account = (
+        ("agent for a person", "agent, subject left out"),
+        ("agent's own account", "its own account, by an older name"),
+    )
+    assert column("actor_chain") == {case: [CLIENT] if case in for_person else None for case in cases}
     assert column("subject_kind") == {
         "person": "user",
         "service": "service",
@@ -668,9 +677,11 @@ def test_who_signs_in(load):
         "agent": "agent",
         "no agent": "service",
         "unknown person": "user",
+        **dict.fromkeys(for_person, "user"),
+        **dict.fromkeys(own_account, "agent"),
     }
     subjects = column("subject_id")
-    assert {case for case, subject in subjects.items() if subject} == {"person"}
+    assert {case for case, subject in subjects.items() if subject} == {"person", *for_person, *own_account}
     assert column("ip")["managed identity"] is None
 
 

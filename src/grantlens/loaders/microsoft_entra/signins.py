@@ -9,6 +9,8 @@
 - The protocol `none` means none of those that Entra tells apart (Azure Monitor, table SigninLogs). But the token that a device gets for its code
   has it, too (seen in one tenant): `originalTransferMethod` tells, "the transfer method used to initiate a session throughout all
   subsequent requests" (Microsoft Graph, signIn resource, beta). Later tokens of that session came in by another token, or by asking the person.
+- An agent has an identity of its own, and signs in as itself, for a person, or with an account that is its own and no person's: `agentType`
+  says whether the client is one, `agentSubjectType` whether the subject is (Microsoft Graph, agentSignIn resource, beta).
 - Scopes stand as a JSON list inside a text, for delegated tokens only. An empty text says nothing,
   an empty list says none.
 """
@@ -47,7 +49,10 @@ SELECT *,
        coalesce(TRY(from_json(status, '{{"errorCode": "VARCHAR"}}')).errorCode, nullif(resultType, '')) AS code,
        TRY(from_json(authenticationProcessingDetails, '[{{"key": "VARCHAR", "value": "VARCHAR"}}]')) AS details,
        list_filter(details, lambda d: d.key = 'Oauth Scope Info')[1].value AS scope_text,
-       TRY(from_json(agent, '{{"agentType": "VARCHAR"}}')).agentType AS agent_type,
+       TRY(from_json(agent, '{{"agentType": "VARCHAR", "agentSubjectType": "VARCHAR"}}')) AS agentic,
+       agentic['agentType'] <> 'notAgentic' AS by_agent,
+       -- an account of the agent's own, by either name; where its reader knows no such type, it is still no person's
+       coalesce(agentic['agentSubjectType'] NOT IN ('', 'notAgentic'), agentic['agentType'] = 'agentIDuser') AS of_agent,
        nullif(nullif(userId, ''), '00000000-0000-0000-0000-000000000000') AS user_id,
        code IN {_GOES_ON}
            OR (code IN {_ASKS} AND coalesce(lower(isInteractive), '') <> 'false'
@@ -76,10 +81,11 @@ SELECT line_no,
        coalesce(nullif(appDisplayName, ''), nullif(servicePrincipalName, '')) AS client_name,
        user_id AS subject_id,
        CASE WHEN user_id IS NOT NULL THEN nullif(userPrincipalName, '') END AS subject_name,
-       CASE WHEN user_id IS NOT NULL THEN 'user'
-            WHEN agent_type <> 'notAgentic' THEN 'agent'
+       CASE WHEN by_agent AND (user_id IS NULL OR of_agent) THEN 'agent'
+            WHEN user_id IS NOT NULL THEN 'user'
             WHEN category LIKE '%UserSignInLogs' OR category = 'SignInLogs' THEN 'user'
             ELSE 'service' END AS subject_kind,
+       CASE WHEN by_agent AND user_id IS NOT NULL AND of_agent IS DISTINCT FROM true AND appId <> '' THEN [appId] END AS actor_chain,
        TRY(from_json(nullif(scope_text, ''), '["VARCHAR"]')) AS scopes,
        CASE WHEN resource <> '' THEN [{server("resource")}] END AS audience,
        NULL::VARCHAR AS consent_actor,
