@@ -130,15 +130,20 @@ def orphans(records):
         begun.setdefault(key, call["used_at"])
         if moment(SINCE) <= call["used_at"] < moment(UNTIL):
             calls[key].append((call, in_session))
-    said = {}
+    said, unseen = {}, Counter()
     for (source, tenant, name, *_), mine in calls.items():
         first = datetime.fromisoformat(begun[source, tenant, name, *_])
         homes = [home for of, home in FROM if of == source and tenant in (None, home)]
         sure = name is not None and source != "keys" and all(reaches(source, home, first) for home in homes)
         sure = sure and not any(in_session for _, in_session in mine)
         who = [least(call.get(key) for call, _ in mine) for key in ("client_id", "subject_id")]
-        said[source, tenant, name, *who] = ("violation" if sure else "indeterminate", len(mine))
-    return said
+        # Of a tenant without an issuance log all tokens of a client and a subject are told at once.
+        if name is not None and FROM.get((source, tenant), "held") is None:
+            unseen[source, tenant, None, *who, "token"] += len(mine)
+        else:
+            by = "client_subject" if name is None else "token"
+            said[source, tenant, name, *who, by] = ("violation" if sure else "indeterminate", len(mine))
+    return said | {key: ("indeterminate", events) for key, events in unseen.items()}
 
 
 @pytest.mark.parametrize("seed", [3, 4])
@@ -154,7 +159,7 @@ def test_orphans_beside_plain_python(desk, seed):
                 path = desk.write(f"{source}-{log}.ndjson", of_it)
                 assert store.load(path, loader=replace(native, name=source, carries=(log,), dialect=None)).failed == []
         (found,) = detect.run(store, ["INT-1"], since=moment(SINCE), until=moment(UNTIL))
-    keys = ("source", "tenant", "token_id", "client_id", "subject_id")
+    keys = ("source", "tenant", "token_id", "client_id", "subject_id", "join_key")
     told = {tuple(row[key] for key in keys): (row["verdict"], row["events"]) for row in found.to_dicts()}
     expected = orphans(told_apart(records))
     assert told == expected

@@ -11,6 +11,11 @@ from grantlens.rule.evidence import ISSUE_USE, KEYS_END, PAIR, TOKEN, WORKED, Ev
 from grantlens.rule.example import Example, logs_from_to, token, use
 from grantlens.rule.rule import Parameter, Rule
 
+_OF_THE_LOG = """
+        'no issuance log of this tenant is held', 'no issuance log of this source is held', 'how issuance and usage of this source join is not known',
+        'nothing joins issuance and usage of this source', 'nothing in the issuance log of this source names the token of a call'"""
+"""Reasons that are the same for each token of a source."""
+
 _FORGED = (
     token("10 09:00", "t1", ["mail.read"], "10 10:00"),
     use("12 09:06", "GET /v1/messages/7", "t-forged"),
@@ -20,17 +25,19 @@ _FORGED = (
 """A call with a token that was not issued, in the midst of three weeks of issuance."""
 
 
-def _undecided(title: str, *records: Mapping[str, Any], reason: str, **declared: Any) -> Example:
+def _undecided(
+    title: str, *records: Mapping[str, Any], reason: str, of: str | None = "t-forged", **declared: Any
+) -> Example:
     """Return the example with more records, or as another provider logs it: a finding that decides nothing."""
-    expected = {"verdict": "indeterminate", "severity": "medium", "token_id": "t-forged", "detail": {"reason": reason}}
+    expected = {"verdict": "indeterminate", "severity": "medium", "token_id": of, "detail": {"reason": reason}}
     return Example(title, (*_FORGED, *records), (expected,), declared=declared)
 
 
 RULE = Rule(
     id="INT-1",
-    version=8,
+    version=9,
     name="orphan_use",
-    key=("token_id", "client_id", "subject_id"),
+    key=("token_id", "client_id", "subject_id", "join_key"),
     question="Which calls were made with access that no issuance record explains?",
     severity="medium",
     remedy="Look for a missing issuance log first. If it is complete, treat the token as forged or stolen from elsewhere.",
@@ -174,6 +181,18 @@ judged AS (
     LEFT JOIN declared d USING (source)
     LEFT JOIN endless e USING (source)
     LEFT JOIN issuing o USING (source)
+),
+-- What lies in the log, and in no token, is told once for each client and subject, be it of thousands of tokens.
+told AS (
+    SELECT source, tenant, client_id, subject_id, CASE WHEN NOT of_log THEN token_id END AS token_id, token_id IS NOT NULL AS names_token, reason, log_held, log_carried,
+           count(DISTINCT token_id) AS tokens, min(client_name) AS client_name,
+           CASE WHEN count(DISTINCT resource_server) = 1 AND count(resource_server) = count(*) THEN min(resource_server) END AS resource_server,
+           CASE WHEN count(DISTINCT grant_id) = 1 AND count(grant_id) = count(*) THEN min(grant_id) END AS grant_id,
+           bool_and(reaches) AS reaches, min(first_seen) AS first_seen, max(last_seen) AS last_seen, sum(events)::BIGINT AS events,
+           list_sort(flatten(list(firsts))) AS firsts, [max(lasts[1])] AS lasts,
+           min(coalesce(first_used_at - to_seconds(longest_s::BIGINT), first_seen)) AS about_from, max(coalesce(first_used_at, last_seen)) AS about_until
+    FROM (SELECT *, coalesce(reason IN ({_OF_THE_LOG}), false) AS of_log FROM judged)
+    GROUP BY ALL
 )
 SELECT CASE WHEN reason IS NULL THEN 'violation' ELSE 'indeterminate' END AS verdict,
        CASE WHEN reason IS NULL THEN 'critical' ELSE 'medium' END AS severity,
@@ -184,12 +203,12 @@ SELECT CASE WHEN reason IS NULL THEN 'violation' ELSE 'indeterminate' END AS ver
            'issuance_log': CASE WHEN NOT log_held THEN 'absent'
                                 WHEN NOT coalesce(log_carried, false) THEN 'in part'
                                 WHEN reaches THEN 'complete' ELSE 'partial' END,
+           'tokens': tokens,
            'reason': reason}}) AS detail,
-       CASE WHEN token_id IS NOT NULL THEN 'token' ELSE 'client_subject' END AS join_key,
-       firsts, lasts,
-       'issuance' AS about_log, coalesce(first_used_at - to_seconds(longest_s::BIGINT), first_seen) AS about_from,
-       coalesce(first_used_at, last_seen) AS about_until
-FROM judged
+       CASE WHEN names_token THEN 'token' ELSE 'client_subject' END AS join_key,
+       CASE WHEN $every_call THEN firsts ELSE firsts[:19] END AS firsts, lasts,
+       'issuance' AS about_log, about_from, about_until
+FROM told
 """,
     fires=(
         Example(
@@ -294,15 +313,36 @@ FROM judged
             carries=("usage", "revocation"),
             reason="the issuance log shows only some of what was issued",
         ),
-        _undecided(
-            "issuance and usage have no id of a token in common",
-            joins=(Join("issuance", "usage", "client and subject"),),
-            reason="nothing in the issuance log of this source names the token of a call",
+        Example(
+            "issuance and usage have no id of a token in common: told once of all tokens of a client and a subject",
+            (
+                *_FORGED,
+                use("12 09:07", "GET /v1/messages/8", "t-forged"),
+                use("12 10:06", "GET /v1/messages/7", "t-other"),
+                use("12 10:07", "GET /v1/messages/7", "t-bobs", subject_id="bob"),
+                use("12 10:08", "GET /v1/messages/7", None, subject_id="bob"),
+            ),
+            tuple(
+                {
+                    "verdict": "indeterminate",
+                    "token_id": None,
+                    "events": events,
+                    "subject_id": who,
+                    "detail": {"tokens": tokens, "reason": reason},
+                }
+                for who, events, tokens, reason in (
+                    ("ann", 3, 2, "nothing in the issuance log of this source names the token of a call"),
+                    ("bob", 1, 1, "nothing in the issuance log of this source names the token of a call"),
+                    ("bob", 1, 0, "a consent or key that is older than the log looks as if it had never been issued"),
+                )
+            ),
+            declared={"joins": (Join("issuance", "usage", "client and subject"),)},
         ),
         _undecided(
             "issuance and usage have nothing in common",
             joins=(Join("issuance", "usage", "none"),),
             reason="nothing joins issuance and usage of this source",
+            of=None,
         ),
         _undecided(
             "the provider has keys that never end",
