@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -88,7 +88,8 @@ def read(records):
             whole = set(held or ()).union(*(IMPLIED.get(scope, ()) for scope in held or ()))
             permitted = any(way <= whole for way in ways)
         client, subject = (call.get(key) or of.get(key) for key in ("client_id", "subject_id"))
-        yield call["outcome"], call.get("denial_reason"), (client, subject, of.get("grant_id")), operation, permitted
+        key = (call.get("tenant"), client, subject, of.get("grant_id"))
+        yield call["outcome"], call.get("denial_reason"), key, operation, permitted
 
 
 def approves(patterns, operation):
@@ -96,21 +97,24 @@ def approves(patterns, operation):
 
 
 def not_meant(records):
-    """Say which calls were permitted and are for no registered purpose."""
-    counts = Counter()
+    """Say which calls were permitted and are for no registered purpose, or cannot be judged by it: these by client."""
+    counts, unnamed = Counter(), defaultdict(list)
     for outcome, _, key, operation, permitted in read(records):
-        row = REGISTERED.get(key[0])
+        row = REGISTERED.get(key[1])
         if outcome == "success" and permitted and row is not None:
             patterns = row.get("approved_operations")
             if patterns is None:
-                counts["indeterminate", *key, None] += 1
+                unnamed[key[:2]].append(key[2:])
             elif not approves(patterns, operation):
                 counts["violation", *key, operation] += 1
+    for of, keys in unnamed.items():
+        subject, grant = (each.pop() if len(each := set(parts)) == 1 else None for parts in zip(*keys, strict=True))
+        counts["indeterminate", *of, subject, grant, None] = len(keys)
     return {key: (count, severity(key, count)) for key, count in counts.items()}
 
 
 def severity(key, count):
-    verdict, client, _, _, operation = key
+    verdict, _, client, _, _, operation = key
     if client == "excused":
         return "info"
     return "high" if verdict == "violation" and (operation.startswith("DELETE") or count >= BULK) else "medium"
@@ -135,7 +139,7 @@ def test_beside_plain_python(desk, kept_going, seed):
         purpose, denied = detect.run(
             store, ["OOS-3", "OOS-12"], since=moment(SINCE), until=moment(UNTIL), parameters={"bulk_calls": BULK}
         )
-    parts = ("client_id", "subject_id", "grant_id", "operation")
+    parts = ("tenant", "client_id", "subject_id", "grant_id", "operation")
     assert {
         (row["verdict"], *(row[part] for part in parts)): (row["events"], row["severity"]) for row in purpose.to_dicts()
     } == not_meant(records)

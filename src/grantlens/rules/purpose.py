@@ -6,7 +6,7 @@ from grantlens.rule.rule import Parameter, Rule
 
 RULE = Rule(
     id="OOS-3",
-    version=8,
+    version=9,
     name="purpose",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions were permitted, but outside the purpose the connection was registered for?",
@@ -95,13 +95,17 @@ JOIN registered_client g USING (client_id)
 LEFT JOIN accepted_exception x ON x.client_id = u.client_id AND x.rule = 'OOS-3'
 GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.operation_id, u.label, u.destroys, x.reason
 UNION ALL
--- A client whose row names no operations cannot be judged.
+-- A client whose row names no operations cannot be judged: told once, whomever it calls for.
 SELECT 'indeterminate', 'medium', NULL,
        coalesce(max(g.name), max(u.client_name), u.client_id) || ' cannot be judged by purpose: the register names no operations',
-       u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, NULL, NULL, NULL, NULL,
+       u.source, u.tenant, u.client_id,
+       CASE WHEN count(DISTINCT u.subject_id) = 1 AND count(u.subject_id) = count(*) THEN min(u.subject_id) END,
+       CASE WHEN count(DISTINCT u.grant_id) = 1 AND count(u.grant_id) = count(*) THEN min(u.grant_id) END, NULL, NULL, NULL, NULL,
        min(u.first_used_at), max(u.last_used_at), sum(u.events)::BIGINT,
        to_json({
            'purpose': max(g.purpose),
+           'subjects': count(DISTINCT u.subject_id),
+           'grants': count(DISTINCT u.grant_id),
            'reason': 'the register names no approved operations for this client'}),
        min(u.join_key),
        CASE WHEN $every_call THEN list(u.first_no) ELSE min(u.first_no, 19) END, [max(u.last_no)],
@@ -109,7 +113,7 @@ SELECT 'indeterminate', 'medium', NULL,
 FROM used u
 JOIN registered_client g USING (client_id)
 WHERE g.approved_operations IS NULL
-GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id
+GROUP BY u.source, u.tenant, u.client_id
 """,
     fires=(
         Example(
@@ -249,13 +253,26 @@ GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id
             register=({"client_id": "app", "approved_operations": ["GET /v1/messages/*"]},),
         ),
         Example(
-            "a register row that names no operations",
-            (token("10 09:01", "t1", ["mail.write"], "10 12:00"), use("10 09:06", "DELETE /v1/messages/7")),
+            "a register row that names no operations: told once of its client, whomever it calls for",
+            (
+                token("10 09:01", "t1", ["mail.write"], "10 12:00"),
+                use("10 09:06", "DELETE /v1/messages/7"),
+                token("10 09:02", "t2", ["mail.write"], "10 12:00", subject_id="bob", grant_id="g2"),
+                use("10 09:07", "DELETE /v1/messages/7", "t2", subject_id="bob"),
+            ),
             (
                 {
                     "verdict": "indeterminate",
                     "operation": None,
-                    "detail": {"reason": "the register names no approved operations for this client"},
+                    "client_id": "app",
+                    "subject_id": None,
+                    "grant_id": None,
+                    "events": 2,
+                    "detail": {
+                        "subjects": 2,
+                        "grants": 2,
+                        "reason": "the register names no approved operations for this client",
+                    },
                 },
             ),
             register=({"client_id": "app", "owner": "jo@example.org", "purpose": "mail"},),
