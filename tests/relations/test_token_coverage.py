@@ -65,6 +65,14 @@ def counting(world):
     return [row for row in world["revocation"] if row["outcome"] == "success" and row["kind"] in ("revoke", "disable")]
 
 
+def is_own(token, revocation):
+    """Tell whether a token is no child by exchange, or one that a client got which the revocation names: its own, however it got it."""
+    of_client = revocation["target_kind"] in ("client", "grant", "policy") and token["client_id"] == revocation.get(
+        "client_id", 0
+    )
+    return token["kind"] != "exchange" or of_client
+
+
 def covered(revocation, world):
     """Return the tokens that one revocation ends, by their id and tenant, and which of them it ends perhaps only, and why."""
     target, where, records = revocation["target_kind"], revocation.get("tenant"), records_of(world)
@@ -120,7 +128,7 @@ def covered(revocation, world):
                     ends[key[0], where or key[1]] = token
                     doubtful |= {(key[0], where or key[1]): "id"} if perhaps else {}
     for key, token in tokens.items():
-        if token["kind"] == "exchange":
+        if token["kind"] == "exchange" and not is_own(token, revocation):
             continue
         home = lived_in(key, token)
         there = None in (where, home) or where == home
@@ -149,12 +157,17 @@ def covered(revocation, world):
             if untold and not by_id:
                 doubtful[key[0], where] = "tenant"
         # What a person got by a grant for everyone on that resource, where only one of the two names its tenant.
-        everyones = target == "grant" and any(
-            row["kind"] == "consent"
-            and (row["grant_id"], row["subject_id"], row.get("subject_kind")) == (revocation["grant_id"], None, "user")
-            and (row["client_id"], row.get("audience")) == (token["client_id"], token.get("audience"))
-            and (row.get("tenant") is None) != (home is None)
-            for row in issued(world)
+        everyones = (
+            target == "grant"
+            and token["kind"] != "exchange"
+            and any(
+                row["kind"] == "consent"
+                and (row["grant_id"], row["subject_id"], row.get("subject_kind"))
+                == (revocation["grant_id"], None, "user")
+                and (row["client_id"], row.get("audience")) == (token["client_id"], token.get("audience"))
+                and (row.get("tenant") is None) != (home is None)
+                for row in issued(world)
+            )
         )
         if everyones and token["subject_id"] is not None and (token["grant_id"] or "").startswith("derived:"):
             ends[key] = token
@@ -362,7 +375,7 @@ def family():
         born("at1", 1),
         born("rt2", 10, "refresh", "refresh", "rt1"),
         born("at2", 11, "refresh", "access", "rt2"),
-        born("child", 12, "exchange", "access", "at2"),
+        born("child", 12, "exchange", "access", "at2", client="tool"),
         born("other", 13, grant="g2", subject="y", session="s2"),
         born("late", 40),
     ]
@@ -381,6 +394,10 @@ def family():
         ({"target_kind": "policy", "client_id": "a", "issued_before": NOON + 11 * SECOND}, {"rt1", "at1", "rt2"}),
         ({"target_kind": "policy", "issued_before": NOON + 11 * SECOND}, set()),
         ({"target_kind": "token", "token_id": "child"}, {"child"}),
+        ({"target_kind": "client", "client_id": "tool"}, {"child"}),
+        ({"target_kind": "grant", "client_id": "tool", "subject_id": "x"}, {"child"}),
+        ({"target_kind": "grant", "grant_id": "g", "client_id": "tool"}, {"rt1", "rt2", "at1", "at2", "child"}),
+        ({"target_kind": "policy", "client_id": "tool", "issued_before": NOON + 20 * SECOND}, {"child"}),
     ],
 )
 def test_the_table_of_targets(bench, target, ends):

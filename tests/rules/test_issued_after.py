@@ -127,11 +127,20 @@ def switched_on(records, over):
     return [seconds(each) for each in records if each["kind"] == "credential" and seconds(each) > over]
 
 
+def is_own(token, revocation):
+    """Tell whether a token is no child by exchange, or one that a client got which the revocation names: its own, however it got it."""
+    of_client = revocation["target_kind"] in ("client", "grant") and token["client_id"] == revocation.get(
+        "client_id", 0
+    )
+    return token["kind"] != "exchange" or of_client
+
+
 def ended(revocation, told, born):
     """Return the tokens that a revocation ends: tenant, id, whether it may be another tenant's, whether it begets, and when it was switched on again."""
     over, target, where = seconds(revocation), revocation["target_kind"], revocation.get("tenant")
     own, untold = {key: issue for key, issue in born.items() if issue["kind"] != "exchange"}, set()
     if target != "token":
+        own = {key: issue for key, issue in born.items() if is_own(issue, revocation)}
         here = {key: each for key, each in own.items() if near(where, each["lived_in"])}
         if target == "session":
             mine = {key for key, each in own.items() if each.get("session_id") == revocation["session_id"]}

@@ -76,7 +76,9 @@ class Log:
             ends = {
                 name
                 for name, token in self.tokens.items()
-                if token.get(key) == revocation[key] and token["kind"] != "exchange"
+                if token.get(key) == revocation[key]
+                if token["kind"] != "exchange"
+                or (target in ("grant", "client") and token["client_id"] == revocation.get("client_id"))
             }
         return {name for name in ends if stamp(self.tokens[name]) <= stamp(revocation)}
 

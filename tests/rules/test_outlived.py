@@ -132,6 +132,14 @@ def seconds(record, key="used_at"):
     return (datetime.fromisoformat(record[key]) - AT).total_seconds() if record.get(key) else None
 
 
+def is_own(token, revocation):
+    """Tell whether a token is no child by exchange, or one that a client got which the revocation names: its own, however it got it."""
+    of_client = revocation["target_kind"] in ("client", "grant") and token["client_id"] == revocation.get(
+        "client_id", 0
+    )
+    return token["kind"] != "exchange" or of_client
+
+
 def ended(revocation, born):
     """Return the tokens that a revocation ends, of those of one family."""
     same = [
@@ -142,12 +150,12 @@ def ended(revocation, born):
     target = revocation["target_kind"]
     if target == "grant" and "grant_id" in revocation:
         same = [issue for issue in born.values() if issue["issued_at"] <= revocation["revoked_at"]]
-        return [issue for issue in same if issue["grant_id"] == revocation["grant_id"] and issue["kind"] != "exchange"]
+        return [issue for issue in same if issue["grant_id"] == revocation["grant_id"] and is_own(issue, revocation)]
     if target != "token":
         return [
             issue
             for issue in same
-            if issue["kind"] != "exchange" and all(issue[key] == revocation[key] for key in WHOSE[target])
+            if is_own(issue, revocation) and all(issue[key] == revocation[key] for key in WHOSE[target])
         ]
     name = revocation["token_id"]
     line = [born[name]] if name in born else []

@@ -112,6 +112,14 @@ def expires(born):
     return datetime.fromisoformat(max(end for _, end in ends))
 
 
+def is_own(token, revocation):
+    """Tell whether a token is no child by exchange, or one that a client got which the revocation names: its own, however it got it."""
+    of_client = revocation["target_kind"] in ("client", "grant") and token["client_id"] == revocation.get(
+        "client_id", 0
+    )
+    return token["kind"] != "exchange" or of_client
+
+
 class Told:
     """What a history tells of each call."""
 
@@ -173,7 +181,7 @@ class Told:
         for record in self.ended:
             token_ends = record["target_kind"] == "token" and record["token_id"] == born[0]["token_id"]
             grant_ends = record["target_kind"] == "grant" and record["grant_id"] == born[0]["grant_id"]
-            covered = token_ends or (grant_ends and born[0]["kind"] != "exchange" and at(born[0]) <= at(record))
+            covered = token_ends or (grant_ends and is_own(born[0], record) and at(born[0]) <= at(record))
             if covered and not (last and last > at(record)):
                 ends.append(at(record))
         return bool(ends) and at(call) > min(ends) + 2 * ERROR

@@ -25,7 +25,8 @@ RELATION = Relation(
     "Which tokens each revocation ends. Its target kind alone decides: an access token is itself; a refresh "
     "token is itself, its rotated successors and the access tokens of its grant; a grant, client or subject "
     "is all their tokens, a session all that carry it, a policy all issued before its cut-off but for keys - issued up to "
-    "then. A child by token exchange is never covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693). "
+    "then. A child by token exchange is not covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693); but what a client got by exchange is "
+    "its own token, and ends where a revocation names that client: an agent often has no other. "
     "A key that is issued again - switched off, and on - is covered until then. Where the log has no token id the grant stands "
     "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was. token_tenant is the "
     "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
@@ -99,7 +100,8 @@ target AS (
     UNION ALL
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.doubt
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
+    JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.issued_at <= r.revoked_at
+        AND (t.kind <> 'exchange' OR t.client_id = r.client_id)
     WHERE r.target_kind = 'grant'
     UNION ALL
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, 'everyone'
@@ -110,14 +112,14 @@ target AS (
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
            CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
+    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.issued_at <= r.revoked_at
         AND coalesce(t.lived_in = r.tenant, true)
     WHERE r.target_kind = 'client'
     UNION ALL
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
            CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id = r.subject_id AND t.kind <> 'exchange'
+    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id = r.subject_id
         AND t.issued_at <= r.revoked_at AND coalesce(t.lived_in = r.tenant, true)
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
     UNION ALL
@@ -140,7 +142,7 @@ target AS (
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
            CASE WHEN r.grant_id IS NULL AND r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind NOT IN ('exchange', 'credential')
+    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind <> 'credential'
         AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND coalesce(t.lived_in = r.tenant, true)
         AND (r.subject_id IS NULL OR t.subject_id = r.subject_id) AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
     WHERE r.target_kind = 'policy'

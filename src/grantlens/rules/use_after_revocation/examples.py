@@ -12,6 +12,16 @@ OF_TWO = (
 
 FIRES = (
     Example(
+        "an agent that gets its tokens by exchange works on after a person's consent to it was taken back",
+        (
+            token("10 11:00", "t0", ["openid"], "10 18:00", client_id="portal", grant_id="g0"),
+            token("10 11:01", "t1", ["mail.read"], "10 18:00", kind="exchange", parent_token_id="t0"),
+            revoked("10 12:00", "grant", grant_id=None),
+            use("10 12:10", READ),
+        ),
+        ({"verdict": "violation", "token_id": "t1", "client_id": "app", "events": 2},),
+    ),
+    Example(
         "two tenants issued a token of one id, and the token of the one works on after it was revoked there",
         (
             *OF_TWO,
@@ -299,12 +309,21 @@ SILENT = (
         ),
     ),
     Example(
-        "a child by token exchange is never covered",
+        "what another client got in exchange for the token is not covered",
         (
             token("10 11:00", "t1", ["mail.read"], "10 13:00"),
-            token("10 11:30", "t2", ["mail.read"], "10 13:00", kind="exchange", parent_token_id="t1"),
+            token(
+                "10 11:30",
+                "t2",
+                ["mail.read"],
+                "10 13:00",
+                kind="exchange",
+                parent_token_id="t1",
+                client_id="tool",
+                grant_id="g2",
+            ),
             revoked("10 12:00", "grant"),
-            use("10 12:10", READ, "t2"),
+            use("10 12:10", READ, "t2", client_id="tool"),
         ),
     ),
     Example(
