@@ -146,3 +146,28 @@ def test_what_it_switched_off_or_deleted_itself_is_told_as_unknown(store_of):
         "no log since"
         not in gl.Case(store_of(*OURS, *logs_from_to("01 00:00", "30 00:00")), client="app").answers()[UNKNOWN]
     )
+
+
+def test_calls_of_the_same_ids_in_another_log_are_told_beside_a_revocation_that_nothing_tested(store_of):
+    """A gateway saw the token work on for half an hour; the case of it said that no call came afterwards."""
+    issued = [
+        consent("10 09:00", ["mail.read"], source="keycloak"),
+        token("10 11:00", "t1", ["mail.read"], source="keycloak"),
+        revoked("10 12:00", "grant", grant_id=None, source="keycloak"),
+    ]
+    seen = [
+        use("10 12:10", "GET /v1/messages/7", source="gateway"),
+        use("10 12:37", "GET /v1/messages/7", source="gateway"),
+        use("10 12:40", "GET /v1/messages/7", source="gateway", subject_id="otto"),
+        use("10 11:30", "GET /v1/messages/7", source="gateway"),
+    ]
+    store = store_of(*issued, *seen)
+    for about in ({"client": "app"}, {"token": "t1"}, {"subject": "ann"}):
+        case = gl.Case(store, **about)
+        (row,) = case.facts["revocations"]
+        assert (row["same_ids"]["calls"], row["same_ids"]["used_in"]) == (2, ["gateway"])
+        assert (
+            "but 2 calls with the same ids succeeded later in gateway, the last at 2026-07-10 12:37:00 UTC: that they are of it no log shows"
+            in case.answers()["Was it effective?"]
+        )
+    assert case.facts["used"]["after_revocation"] == 0

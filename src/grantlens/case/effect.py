@@ -79,7 +79,9 @@ def effective(facts: dict[str, Any]) -> str:
     for row in rows[:FEW]:
         alike = times.count((row["source"], row["revoked_at"])) > 1
         when_it_was = moment(facts, row, "revoked_at") + (f"{_target(row)}: " if alike else "")
-        said.append((when_it_was if len(rows) > 1 else "") + row["answer"] + _uncovered(row) + _later(row))
+        said.append(
+            (when_it_was if len(rows) > 1 else "") + row["answer"] + _uncovered(row) + _later(row) + _same_ids(row)
+        )
     text = ". ".join(["; ".join(said), *_in_spite(facts), *_narrowed(facts)]) + "."
     if any(row["effective"] == "not_demonstrated" for row in rows):
         text += f" What counts is {scope(facts, 'usage').removeprefix('in ')}."
@@ -119,6 +121,18 @@ def _later(row: dict[str, Any]) -> str:
         return ""
     calls, last = plural(later[f"{which}calls"], "call"), when(later[f"{which}last_used_at"])
     return f" ({calls} of this case succeeded later, not known to rest on it, the last at {last} UTC)"
+
+
+def _same_ids(row: dict[str, Any]) -> str:
+    """Return how many calls with the same ids came later in logs of others, of which nothing shows that they are of what was ended."""
+    told = row["same_ids"]
+    if not told:
+        return ""
+    calls, last = plural(told["calls"], "call"), when(told["last_used_at"])
+    return (
+        f"; but {calls} with the same ids succeeded later in {few(told['used_in'])}, the last at {last} UTC: "
+        "that they are of it no log shows"
+    )
 
 
 def _in_spite(facts: dict[str, Any]) -> list[str]:

@@ -81,6 +81,18 @@ WHERE r.target_kind IN ('client', 'subject', 'policy') AND {own_r}
 GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
 """
 
+# The same where only the id is one, in a gateway's log say: nothing shows that it is, and nobody should read that no call came.
+_SAME_IDS = """
+SELECT r.source, r.tenant, r.revocation_event, list_sort(list(DISTINCT c.source)) AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
+FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
+JOIN case_call u ON u.outcome = 'success' AND u.used_at > r.certain_from
+JOIN usage_caller c ON c.caller_id = u.caller_id AND c.source <> r.source
+WHERE c.token_id = r.token_id
+   OR (r.token_id IS NULL AND coalesce(r.client_id, r.subject_id) IS NOT NULL
+       AND (r.client_id IS NULL OR c.client_id = r.client_id) AND (r.subject_id IS NULL OR c.subject_id = r.subject_id))
+GROUP BY r.source, r.tenant, r.revocation_event
+"""
+
 _UNCOVERED = """
 WITH ended AS (
     FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)
@@ -107,7 +119,7 @@ def lay_ended(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
 def ended(engine: Engine, about: Asked, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the facts about revocations; `findings` holds those of REV-2 and REV-9."""
     return {
-        "revocations": _revocations(engine, values, findings),
+        "revocations": _revocations(engine, about, values, findings),
         "reissued": ask(engine, _REISSUED, {**values, "reissued": _renewed(findings)})[0],
         "refused_issue": ask(engine, about.into(_REFUSED_ISSUE), values)[0],
         "other_revocations": ask(engine, about.into(_OTHER_REVOCATIONS), values),
@@ -115,14 +127,22 @@ def ended(engine: Engine, about: Asked, values: Mapping[str, Any], findings: lis
     }
 
 
-def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _revocations(
+    engine: Engine, about: Asked, values: Mapping[str, Any], findings: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Return the revocations that end something of the case, with the same verdicts as a review gives."""
-    found = (ask(engine, _OWN), ask(engine, _LATER, values), ask(engine, _UNCOVERED, values))
-    own, later, uncovered = ({_which(row): row for row in rows} for rows in found)
+    found = (
+        ask(engine, _OWN),
+        ask(engine, _LATER, values),
+        ask(engine, _UNCOVERED, values),
+        [] if about.ids else ask(engine, _SAME_IDS),
+    )
+    own, later, uncovered, same_ids = ({_which(row): row for row in rows} for rows in found)
     rows = []
     for row in revocations(engine, values, findings):
         key = _which(row)
-        rows += [{**row, "later": later.get(key), "uncovered": uncovered.get(key)}] if key in own else []
+        more = {"later": later.get(key), "uncovered": uncovered.get(key), "same_ids": same_ids.get(key)}
+        rows += [{**row, **more}] if key in own else []
     return sorted(rows, key=lambda row: (in_time(row["revoked_at"]), row["source"], row["revocation_event"]))
 
 
