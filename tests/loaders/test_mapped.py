@@ -14,12 +14,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import grantlens as gl
+from grantlens.cli.concluded import of_store
+from grantlens.conclusion.held import held
 from grantlens.errors import LoadError
 from grantlens.explain.advice import advice
 from grantlens.loaders import Settings
 from grantlens.loaders.mapped import mapping
 from grantlens.loaders.mapped.place import place, written
 from grantlens.loaders.mapped.unpacking import pairs_of, record_of
+from grantlens.store import Store
 
 ACME = """
 name = "acme_gateway"
@@ -879,6 +882,37 @@ when = {{ drop = {quoted} }}
     assert loaded.ignored == {text: 1}
 
 
+def test_calls_of_tokens_that_another_source_issued_join_where_the_mapping_says_whose_they_are(tmp_path):
+    """An authorisation server has a loader of its own, and the gateway that sees its tokens a mapping."""
+    issued = {
+        "log": "issuance",
+        "source": "keycloak",
+        "kind": "token",
+        "outcome": "success",
+        "issued_at": "2026-07-01T09:59:00Z",
+    }
+    issued |= {"token_id": "t1", "client_id": "mail", "subject_id": "ann", "scopes": ["mail.read"], "event_id": "i1"}
+    (tmp_path / "issued.ndjson").write_text(json.dumps(issued) + "\n")
+    (tmp_path / "gate.ndjson").write_text(json.dumps(call(jti="t1")) + "\n")
+    told = {}
+    for said in ("", 'source = "keycloak"'):
+        (tmp_path / "gate.toml").write_text(f"{said}\n{ACME}".replace("[usage]\n", '[usage]\ntoken_id = "jti"\n'))
+        with Store(":memory:") as store:
+            store.load(tmp_path / "issued.ndjson")
+            store.load(tmp_path / "gate.ndjson", loader=mapping(tmp_path / "gate.toml"))
+            each = {each.source.name: each for each in held(store)}
+            told[said] = {name: (dict(one.calls), dict(one.issued_by)) for name, one in each.items() if one.calls}
+            shown = " ".join(of_store(each.values()).split())
+        assert (
+            '1 names a token of an id that keycloak issued: if it is the same, let the mapping of this log say source = "keycloak"'
+            in shown
+        ) == (not said)
+    assert told == {
+        "": {"acme_gateway": ({"none": 1}, {"keycloak": 1})},
+        'source = "keycloak"': {"keycloak": ({"token": 1}, {})},
+    }
+
+
 # --- mistakes ---
 
 
@@ -888,6 +922,9 @@ when = {{ drop = {quoted} }}
         ('name = "acme_gateway"', 'nam = "acme_gateway"', 2, "'nam' is no key", "Did you mean 'name'?"),
         ('name = "acme_gateway"', 'name = "Acme Gateway"', 2, "'name' cannot be 'Acme Gateway'", "small letters"),
         ('name = "acme_gateway"', 'name = "okta"', 2, "part of grantlens", "my_okta"),
+        ('name = "acme_gateway"', 'name = "okta"', 2, "part of grantlens", 'say source = "okta" too'),
+        ('carries = ["usage"]', 'source = "Key cloak"', 4, "'source' cannot be 'Key cloak'", "grantlens coverage"),
+        ("client_id =", "source =", 13, "'source' is no column of usage", ""),
         ('carries = ["usage"]', 'carries = ["usages"]', 4, "cannot name 'usages'", "Did you mean 'usage'?"),
         ('carries = ["usage"]', 'carries = ["revocation"]', 4, "fills no revocation", "Write [revocation]"),
         ('carries = ["usage"]', "carries = 'usage'", 4, "must be a list", ""),

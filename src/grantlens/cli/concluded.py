@@ -64,7 +64,12 @@ def _store(held: Held) -> Iterator[str]:
     if held.calls:
         found = sorted(held.calls.items(), key=lambda item: -item[1])
         words = [f"{count:,} by {'nothing' if key == 'none' else key}" for key, count in found]
-        yield from _rows("calls", [f"their issuance is found: {', '.join(words)}"])
+        others = [
+            f"{plural(count, 'names a token', 'name tokens')} of an id that {visible(other)} issued: if it is the same, let the mapping of this log "
+            f'say source = "{visible(other)}"'
+            for other, count in held.issued_by.items()
+        ]
+        yield from _rows("calls", [f"their issuance is found: {', '.join(words)}", *others])
     if told := [_knows(thing, *held.known[thing]) for thing in BROUGHT if held.known[thing][1]]:
         yield from _rows("judged by", ["; ".join(told)])
     now = {rule.id: conclude(rule, held.source) for rule in registry().values()}

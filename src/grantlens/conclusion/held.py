@@ -6,7 +6,7 @@ A pair of logs joins in a store at most as well as the loader declares, and as t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,8 @@ class Held:
     """How many calls find their issuance by which key; "none" those that find none."""
     known: Mapping[str, tuple[int, int]]
     """Of what was brought: how many calls, clients or resource servers it knows, out of how many."""
+    issued_by: Mapping[str, int] = field(default_factory=dict)
+    """By other source, how many calls that find no issuance name a token of an id that it issued."""
 
 
 def held(store: Store) -> list[Held]:
@@ -80,7 +82,10 @@ def held(store: Store) -> list[Held]:
             calls.setdefault(name, {})[key] = count
     known = {thing: {name: (some, all_) for name, some, all_ in engine.rows(sql)} for thing, sql in _KNOWN.items()}
     there = {thing: engine.value(sql) > 0 for thing, sql in _THERE.items()}
-    return _each(engine, calls, known, there)
+    others: dict[str, dict[str, int]] = {}
+    for name, other, count in engine.rows(_ISSUED_BY):
+        others.setdefault(name, {})[other] = count
+    return [replace(each, issued_by=others.get(each.source.name, {})) for each in _each(engine, calls, known, there)]
 
 
 def could_tell(engine: Engine) -> list[tuple[Source, Source]]:
@@ -268,6 +273,18 @@ WITH found AS (
 SELECT c.source, replace(coalesce(f.join_key, 'none'), '_', ' and ') AS found_by, count(*)
 FROM usage_row u JOIN usage_caller c USING (caller_id) LEFT JOIN found f USING (usage_id)
 GROUP BY ALL
+"""
+
+_ISSUED_BY = """
+WITH born AS (
+    SELECT DISTINCT source, token_id FROM issuance WHERE token_id IS NOT NULL
+),
+stray AS (
+    SELECT c.caller_id, c.source, c.token_id FROM usage_caller c ANTI JOIN born USING (source, token_id) WHERE c.token_id IS NOT NULL
+)
+SELECT s.source, b.source, count(*)
+FROM stray s JOIN born b USING (token_id) JOIN usage_row u ON u.caller_id = s.caller_id
+GROUP BY s.source, b.source ORDER BY s.source, b.source
 """
 
 _KNOWN = {

@@ -14,11 +14,14 @@ from grantlens.handwritten import Document, Entry, did_you_mean, read_document
 from grantlens.loaders.loader import ACTORS, STRENGTHS, Join
 from grantlens.loaders.mapped.column import COLUMNS, column, read_place
 from grantlens.loaders.mapped.place import Place
-from grantlens.loaders.mapped.rule import ALWAYS, Condition, Ignored, Mapped, Part, Recognise, When
+from grantlens.loaders.mapped.rule import ALWAYS, Condition, Ignored, Mapped, Part, Recognise, Rule, When
 from grantlens.schema import LOGS, TIMES
+
+_NAME = r"[a-z][a-z0-9_]{1,39}"
 
 _TOP = (
     "name",
+    "source",
     "title",
     "version",
     "carries",
@@ -51,7 +54,8 @@ def read(path: Path) -> Mapped:
     zone = top.text("zone")
     if zone is not None:
         top.check_zone("zone", zone)
-    parts = tuple(_part(document, log, entry) for log in LOGS for entry in document.tables(log, f"{log} table"))
+    source = _source(top)
+    parts = tuple(_part(document, log, entry, source) for log in LOGS for entry in document.tables(log, f"{log} table"))
     if not parts:
         raise top.mistake(
             "the mapping fills no log.", None, "Write [usage], [issuance] or [revocation], and the columns below it."
@@ -87,13 +91,26 @@ def read(path: Path) -> Mapped:
 
 def _name(top: Entry) -> str:
     name = top.text("name", required=True) or ""
-    if not re.fullmatch(r"[a-z][a-z0-9_]{1,39}", name):
+    if not re.fullmatch(_NAME, name):
         raise top.mistake(
             f"'name' cannot be {name!r}.", "name", "Write small letters, digits and _, such as acme_gateway."
         )
     if name in {module.name for module in iter_modules([str(Path(__file__).parents[1])])}:
-        raise top.mistake(f"'name' cannot be {name!r}: that is a part of grantlens.", "name", f"Call it my_{name}.")
+        raise top.mistake(
+            f"'name' cannot be {name!r}: that is a part of grantlens.",
+            "name",
+            f'Call it my_{name}; where its records name tokens that {name} issued, say source = "{name}" too.',
+        )
     return name
+
+
+def _source(top: Entry) -> str | None:
+    source = top.text("source")
+    if source is not None and not re.fullmatch(_NAME, source):
+        raise top.mistake(
+            f"'source' cannot be {source!r}.", "source", "Write it as `grantlens coverage` does, such as keycloak."
+        )
+    return source
 
 
 def _version(top: Entry) -> int:
@@ -110,9 +127,10 @@ def _keys_end(top: Entry) -> bool:
     return keys_end
 
 
-def _part(document: Document, log: str, entry: Entry) -> Part:
+def _part(document: Document, log: str, entry: Entry, source: str | None) -> Part:
     known = COLUMNS[log]
-    columns: dict[str, Any] = {}
+    # A word of the file, never a field: whose tokens they are no record may say of itself.
+    columns: dict[str, Any] = {"source": (Rule((), constant=source),)} if source else {}
     for key in entry.values:
         if key in ("when", "unless"):
             continue
