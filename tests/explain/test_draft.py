@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import re
+import tomllib
 
 import pytest
 
@@ -260,3 +261,19 @@ def test_levels_of_a_log_say_nothing_of_how_a_call_ended(begun):
     ]
     _, toml, _ = begun("\n".join(lines) + "\n")
     assert 'outcome = { constant = "success" }    # no path is known to tell' in toml
+
+
+def test_the_server_that_took_a_token_is_not_whom_it_is_for_and_a_record_without_an_outcome_is_no_success():
+    """Of a gateway whose first calls all went well, with heartbeats between them."""
+    called = {
+        "ts": "2026-07-01T10:00:00Z",
+        "caller": {"app": "agent"},
+        "cred": {"jti": "t1", "scp": "docs.read docs.search", "aud": "docs"},
+        "srv": "crm",
+        "tool": "lookup",
+        "res": "ok",
+    }
+    drafted = tomllib.loads(suggest("gate.ndjson", [called, {"ts": "2026-07-01T10:01:00Z", "ev": "heartbeat"}]).mapping)
+    assert drafted["usage"]["resource_server"] == "srv"
+    assert drafted["usage"]["token_scopes"] == {"path": "cred.scp", "split": " "}
+    assert drafted["usage"]["outcome"] == {"path": "res", "values": {"ok": "success"}, "otherwise": "error"}

@@ -99,7 +99,7 @@ _NAMES: dict[str, tuple[Callable[[str], bool], tuple[str, ...]]] = {
     ),
     "outcome": (
         lambda text: not _is_status(text),
-        ("outcome", "result", "status", "decision", "response_outcome", "success", "ok", "response", "action"),
+        ("outcome", "result", "status", "decision", "response_outcome", "success", "ok", "response", "action", "res"),
     ),
     "status": (
         _is_status,
@@ -109,9 +109,10 @@ _NAMES: dict[str, tuple[Callable[[str], bool], tuple[str, ...]]] = {
     "target": (_is_word, ("target", "path", "uri", "url", "request_uri", "http_path", "resource")),
     "resource_server": (
         _is_host,
-        ("resource_server", "host", "server", "audience", "aud", "service", "backend", "upstream", "http_host"),
+        # A token's audience is whom it is for, which need not be the server that took it: it comes last.
+        ("resource_server", "host", "server", "srv", "service", "backend", "upstream", "http_host", "audience", "aud"),
     ),
-    "token_scopes": (_is_word, ("scopes", "scope", "token_scopes", "permissions")),
+    "token_scopes": (_is_word, ("scopes", "scope", "token_scopes", "permissions", "scp")),
     "tenant": (_is_word, ("tenant", "tenant_id", "org", "organization_id", "org_id", "account_id", "workspace_id")),
     "ip": (
         _is_address,
