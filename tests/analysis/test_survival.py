@@ -249,9 +249,15 @@ def test_sentence_says_everything_once():
 
 def test_sentence_rounds_nothing_to_all():
     told = estimate([0] * 250, [None] * 249 + [5]).sentence()
-    assert "249 have no refusal after the last success, 1 was refused with no success after the revocation" in told
+    assert (
+        "249 have no refusal of the token after the last success, 1 was refused with no success after the revocation"
+        in told
+    )
     told = estimate([0] * 3, [None] * 3, censored=["untried", "right", "untried"]).sentence()
-    assert "3 have no refusal after the last success (2 of these with no call afterwards), 0 were refused" in told
+    assert (
+        "3 have no refusal of the token after the last success (2 of these with no call afterwards), 0 were refused"
+        in told
+    )
 
 
 def test_curve_bounds_hold_npmle_and_fall():

@@ -62,7 +62,7 @@ def test_what_was_not_tried_and_what_no_log_names_is_said(run, tmp_path, calls, 
     ran = run("lag", tmp_path / "s.duckdb", "--now", "2026-07-03")
     assert ran.code == 0
     assert says in ran.out
-    assert "Of 1 case (1 revocation) 1 has no refusal after the last success" in ran.out
+    assert "Of 1 case (1 revocation) 1 has no refusal of the token after the last success" in ran.out
 
 
 @pytest.fixture

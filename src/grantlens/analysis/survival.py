@@ -72,7 +72,7 @@ class LagEstimate:
         --------
         >>> print(estimate([0, 5, 60], [5, 60, None]).sentence(0.5))
         50 % had ended after at least 5 s and at most 60 s.
-        Of 3 cases (3 revocations) 1 has no refusal after the last success,
+        Of 3 cases (3 revocations) 1 has no refusal of the token after the last success,
         1 was refused with no success after the revocation. Times are counted from the acknowledgement.
         """
         if not self.n:
@@ -93,7 +93,7 @@ class LagEstimate:
         )
         return (
             f"{said}. Of {plural(self.n, 'case')} ({plural(self.events, 'revocation')}) "
-            f"{right:,} {agree(right, 'has', 'have')} no refusal after the last success"
+            f"{right:,} {agree(right, 'has', 'have')} no refusal of the token after the last success"
             f"{f' ({untried:,} of these with no call afterwards)' * bool(untried)}, "
             f"{left:,} {agree(left, 'was', 'were')} refused with no success after the revocation. "
             "Times are counted from the acknowledgement."
