@@ -76,3 +76,7 @@ def test_the_silence_is_longer_than_twice_the_usual_gap(told):
         "18 days, now 19": "violation",
         "20 days, now 18": None,
     }
+
+
+def test_one_day_of_use_has_no_gap_to_go_by(told):
+    assert told({"once": [1], "twice": [1, 2]}, least_days=1)[0] == {"once": "indeterminate", "twice": "violation"}

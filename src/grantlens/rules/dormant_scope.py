@@ -22,7 +22,7 @@ def _work(*files: int, reads: range = range(1, 31), **more: Any) -> tuple[dict[s
 
 RULE = Rule(
     id="PRV-2",
-    version=7,
+    version=8,
     name="dormant_scope",
     key=("grant_id", "scope"),
     question="Which scopes were used, and then no more, though the client worked on?",
@@ -38,6 +38,7 @@ RULE = Rule(
         "credited_scope",
         "caller_segment",
         "covered_time",
+        "grant_state",
     ),
     parameters=(
         Parameter("quiet_days", 30, "days", "Least silence before a scope counts as dormant."),
@@ -59,13 +60,29 @@ WITH worked AS (
     WHERE p.outcome = 'success' AND p.grant_id IS NOT NULL
     GROUP BY c.source, p.grant_id
 ),
+-- Since when each scope is held without a break: while it was not, it could not be used.
+given AS (
+    SELECT source, grant_id, scope, max(valid_from) AS given_at
+    FROM (
+        SELECT *, lag(valid_until) OVER (PARTITION BY source, grant_id, scope ORDER BY valid_from) AS held_before
+        FROM (SELECT source, grant_id, valid_from, valid_until, unnest(scopes) AS scope FROM grant_state)
+    )
+    WHERE valid_from < $until AND coalesce(valid_from > held_before, true)
+    GROUP BY source, grant_id, scope
+),
+used AS (
+    SELECT g.*, greatest(g.last_used_at, n.given_at) AS silent_from
+    FROM granted_scope g
+    JOIN given n ON n.source = g.source AND n.grant_id = g.grant_id AND n.scope = g.scope
+    WHERE g.uses > 0
+),
 -- Held to the end, and silent for long while the grant was used for other things: of a grant that nobody used PRV-3 tells.
 quiet AS (
-    SELECT g.*, (epoch_us($until) - epoch_us(g.last_used_at)) / 86400e6 AS silent_days
-    FROM granted_scope g
-    JOIN worked w ON w.source = g.source AND w.grant_id = g.grant_id
-    WHERE g.uses > 0 AND g.held_until >= $until AND g.last_used_at <= $until - to_days($quiet_days::INTEGER)
-      AND w.last_call_at >= g.last_used_at + to_days($quiet_days::INTEGER)
+    SELECT u.*, (epoch_us($until) - epoch_us(u.silent_from)) / 86400e6 AS silent_days
+    FROM used u
+    JOIN worked w ON w.source = u.source AND w.grant_id = u.grant_id
+    WHERE u.held_until >= $until AND u.silent_from <= $until - to_days($quiet_days::INTEGER)
+      AND w.last_call_at >= u.silent_from + to_days($quiet_days::INTEGER)
 ),
 crediting AS (
     SELECT DISTINCT q.source, q.grant_id, q.scope, p.caller_id, p.segment_id, p.operation_id
@@ -93,22 +110,22 @@ rhythm AS (
 ),
 seen AS (
     SELECT q.source, q.grant_id, q.scope,
-           sum(greatest(0, epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, q.last_used_at)))) AS covered_us
+           sum(greatest(0, epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, q.silent_from)))) AS covered_us
     FROM quiet q
     JOIN covered_time c ON c.source = q.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM q.tenant AND NOT c.in_part
     GROUP BY q.source, q.grant_id, q.scope
 ),
 judged AS (
     SELECT q.*, coalesce(r.days, 0) AS days, r.usual_gap,
-           coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(q.last_used_at)) AS share,
-           CASE WHEN coalesce(r.days, 0) < $least_days THEN 'on so few days of use nothing tells how often it is needed'
+           coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(q.silent_from)) AS share,
+           CASE WHEN r.usual_gap IS NULL OR r.days < $least_days THEN 'on so few days of use nothing tells how often it is needed'
                 WHEN q.in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                 WHEN share < $min_coverage THEN 'the usage log does not cover the silence'
                 WHEN q.map_share < $min_map THEN 'too many calls of the grant are known to no catalogue, and may have used it' END AS why_unknown
     FROM quiet q
     LEFT JOIN rhythm r ON r.source = q.source AND r.grant_id = q.grant_id AND r.scope = q.scope
     LEFT JOIN seen v ON v.source = q.source AND v.grant_id = q.grant_id AND v.scope = q.scope
-    WHERE coalesce(r.days, 0) < $least_days OR q.silent_days > $gaps * r.usual_gap
+    WHERE r.usual_gap IS NULL OR r.days < $least_days OR q.silent_days > $gaps * r.usual_gap
 )
 SELECT CASE WHEN why_unknown IS NULL THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'medium' AS severity,
@@ -124,7 +141,7 @@ SELECT CASE WHEN why_unknown IS NULL THEN 'violation' ELSE 'indeterminate' END A
            'silent_days': round(silent_days, 3),
            'reason': why_unknown}) AS detail,
        join_key, firsts, lasts, [opening] AS records,
-       'usage' AS about_log, last_used_at AS about_from, $until AS about_until
+       'usage' AS about_log, silent_from AS about_from, $until AS about_until
 FROM judged
 """,
     fires=(
@@ -139,6 +156,25 @@ FROM judged
                     "scopes": ["files.read"],
                     "title": "app has not used files.read for 21 days, and worked on without it",
                     "detail": {"scope": "files.read", "uses": 5, "days_of_use": 5, "usual_gap_days": 2, "reason": None},
+                },
+            ),
+            parameters={"quiet_days": 10},
+        ),
+        Example(
+            "the grant was revoked and given again, and is used since for mail alone",
+            (
+                *_work(1, 3, 5, 7, 9),
+                revoked("10 08:00", "grant"),
+                consent("12 08:00", ["mail.read", "files.read"], event_id="again"),
+                token("12 08:01", "t2", ["mail.read", "files.read"]),
+                *(use(f"{day:02} 10:00", "GET /v1/messages/7", "t2") for day in range(12, 31)),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "title": "app has not used files.read for 18 days, and worked on without it",
+                    "last_seen": "2026-07-09T09:05:00Z",
+                    "detail": {"uses": 5, "silent_days": 18.625},
                 },
             ),
             parameters={"quiet_days": 10},
@@ -164,6 +200,15 @@ FROM judged
                 *(use(f"{day:02} 09:05", "GET /v1/files/7", server="files.example") for day in (1, 3, 5, 7, 9)),
                 revoked("30 08:00"),
                 *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            parameters={"quiet_days": 10},
+        ),
+        Example(
+            "it was taken away when the work was over, and given again two days ago: while nobody held it, it could not be used",
+            (
+                *_work(1, 3, 5, 7, 9),
+                revoked("10 08:00", "grant", kind="downgrade", scopes_removed=["files.read"]),
+                consent("28 08:00", ["files.read"], event_id="again"),
             ),
             parameters={"quiet_days": 10},
         ),
