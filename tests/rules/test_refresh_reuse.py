@@ -102,14 +102,17 @@ def expected(records):
         verdicts, first_end = {}, {}
         for at in times:
             known = replaced is not None and replaced < at
-            if not (known or at in named) or any((replaced if known else born[old]) <= end < at for end in ends):
+            if not (known or at in named) or any(
+                (replaced if known else born[old]) <= end < at - ERRORS for end in ends
+            ):
                 continue
             late = not known or at > replaced + RETRY
             if (known and any(arrival < at for arrival in arrivals)) or (at in named and late):
                 verdicts[at] = "violation"
             elif at in named or late:
                 verdicts[at] = "indeterminate"
-            first_end[at] = min((end for end in ends if end >= at), default=None)
+            since = replaced if known else born[old]
+            first_end[at] = min((end for end in ends if since <= end and at - ERRORS <= end), default=None)
         if not verdicts:
             continue
         first, verdict = min(verdicts), max(verdicts.values())

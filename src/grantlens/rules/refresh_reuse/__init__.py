@@ -13,7 +13,7 @@ _SHOWN = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", ROTATED
 
 RULE = Rule(
     id="REV-7",
-    version=4,
+    version=5,
     name="refresh_reuse",
     key=("client_id", "subject_id", "grant_id", "token_id"),
     question="Which refresh tokens or codes were used again after they had been used up?",
@@ -134,13 +134,18 @@ arrived AS (
     )
     GROUP BY source, shown_key
 ),
--- Of what one ended that names no tenant, where there are several, it is not known whether it is of this family.
+-- Of what one ended that names no tenant, where there are several, it is not known whether it is of this family. What is stamped a little before
+-- the reuse may be the answer to it.
 ended AS (
-    SELECT a.source, a.shown_key, a.issued_at, coalesce(bool_or(c.revoked_at < a.issued_at) FILTER (a.known AND c.named), false) AS before,
-           coalesce(bool_or(c.revoked_at < a.issued_at) FILTER (NOT (a.known AND c.named)), false) AS maybe_before,
-           min(c.revoked_at) FILTER (a.known AND c.named AND c.revoked_at >= a.issued_at) AS ended_at,
+    SELECT a.source, a.shown_key, a.issued_at, coalesce(bool_or(c.certain_from < a.surely_at) FILTER (a.known AND c.named), false) AS before,
+           coalesce(bool_or(c.certain_from < a.surely_at) FILTER (NOT (a.known AND c.named)), false) AS maybe_before,
+           min(c.revoked_at) FILTER (a.known AND c.named AND c.certain_from >= a.surely_at) AS ended_at,
            min(c.revoked_at) FILTER (NOT (a.known AND c.named)) AS maybe_ended_at
-    FROM (SELECT *, NOT unsure AND NOT of_several AS known FROM again) a
+    FROM (
+        SELECT g.*, NOT g.unsure AND NOT g.of_several AS known, g.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS surely_at
+        FROM again g
+        JOIN clock_error k ON k.source = g.source AND k.tenant IS NOT DISTINCT FROM g.tenant AND k.log = 'issuance'
+    ) a
     JOIN (SELECT *, doubt IS NULL AS named FROM covered_token) c ON c.source = a.source AND c.token_id = coalesce(a.first_successor, a.token_id)
         AND (c.token_tenant IS NULL OR a.home IS NULL OR c.token_tenant = a.home)
     GROUP BY a.source, a.shown_key, a.issued_at
@@ -157,7 +162,7 @@ judged AS (
     FROM again a
     LEFT JOIN arrived v ON v.source = a.source AND v.shown_key = a.shown_key
     LEFT JOIN ended e ON e.source = a.source AND e.shown_key = a.shown_key AND e.issued_at = a.issued_at
-    WHERE NOT coalesce(e.before, false)  -- what comes after the end of its family is REV-2's
+    WHERE NOT coalesce(e.before, false)  -- what surely comes after the end of its family is REV-2's
 ),
 found AS (
     SELECT source, home, token_id, shown_key, max(verdict) AS verdict, min(why_unknown) AS why_unknown, bool_and(is_code) AS is_code,

@@ -73,6 +73,18 @@ FIRES = (
         ),
     ),
     Example(
+        "the server refuses it, and the log of revocations, in whole seconds, has the end of the grant before it",
+        (
+            token("10 09:00", "r1", ["mail.read"], token_kind="refresh"),
+            refreshed("10 10:00", "r2", "r1", ["mail.read"], token_kind="refresh"),
+            refreshed("10 10:00", "a2", "r1", ["mail.read"]),
+            use("10 10:05", "GET /v1/messages/7", "a2"),
+            refreshed("10 11:30:00.6", None, "r1", None, outcome="denied", token_kind=None),
+            revoked("10 11:30:00", "grant", initiator="system"),
+        ),
+        ({"verdict": "violation", "severity": "medium", "events": 2, "detail": {"family_ended": True}},),
+    ),
+    Example(
         "the server says itself that a refresh token came again, and the log shows neither the token nor its rotation",
         (REFUSED, {**REFUSED, "issued_at": moment("10 11:31"), "ip": "203.0.113.9"}),
         (
