@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from grantlens import detect
-from grantlens.rule.example import consent, logs_from_to, moment, token, use
+from grantlens.rule.example import consent, logs_from_to, moment, revoked, token, use
 
 SCOPES = ["mail.read", "files.read"]
 END = "30 12:00"
@@ -80,3 +80,25 @@ def test_the_silence_is_longer_than_twice_the_usual_gap(told):
 
 def test_one_day_of_use_has_no_gap_to_go_by(told):
     assert told({"once": [1], "twice": [1, 2]}, least_days=1)[0] == {"once": "indeterminate", "twice": "violation"}
+
+
+def test_each_source_has_its_own_grant_of_an_id_and_what_follows_the_window_is_left_out(desk):
+    held = of_person("ann", [1, 3, 5, 7])
+    silent = [record for record in held if record.get("used_at", "") < moment("08 00:00")]
+    later = (
+        revoked("30 13:00", "grant", grant_id="g-ann", kind="downgrade", scopes_removed=SCOPES),
+        consent("30 14:00", SCOPES, "g-ann"),
+    )
+    records = [
+        {**record, "source": source, "event_id": f"{source}-{number}"}
+        for source, mine in (
+            ("busy", [*held, *later]),
+            ("silent", silent),
+            ("new", [consent("29 08:00", SCOPES, "g-ann")]),
+        )
+        for number, record in enumerate((*mine, *logs_from_to("01 08:00", "30 23:00")))
+    ]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        (found,) = detect.run(store, ["PRV-2"], until=moment(END), parameters={"quiet_days": QUIET})
+    (row,) = found.to_dicts()
+    assert (row["source"], row["verdict"], row["scopes"]) == ("busy", "violation", ["files.read"])

@@ -5,9 +5,11 @@ import pytest
 from grantlens import detect
 from grantlens.catalogue.model import Catalogue
 from grantlens.register.clocks import Clocks
+from grantlens.register.server import Servers
 from grantlens.rule.example import Example, consent, moment, revoked, token, use
 from grantlens.rules import find
 from grantlens.rules.stale_privilege.examples import BOTH, DELETE, READ, SEND, taken
+from grantlens.schema.register import SERVER
 from tests.rules.together import Together
 
 CASES = (
@@ -434,6 +436,27 @@ CASES = (
         ({"verdict": "violation", "severity": "high", "detail": {"allowed_s": 0.0}},),
     ),
     Example(
+        "of a tenant's token, calls that name the tenant and calls that do not are told together",
+        (
+            consent("10 09:00", BOTH, tenant="one"),
+            token("10 11:00", "t1", BOTH, "10 13:00", tenant="one"),
+            taken("10 12:00", "mail.send", tenant="one"),
+            use("10 12:05", SEND, tenant="one"),
+            use("10 12:10", SEND),
+        ),
+        ({"verdict": "violation", "tenant": "one", "events": 3},),
+    ),
+    Example(
+        "a downgrade that names none of two tenants with a token of that id is told of each tenant that calls",
+        (
+            token("10 11:00", "t1", BOTH, "10 13:00", tenant="one"),
+            token("10 11:00", "t1", BOTH, "10 13:00", tenant="two", grant_id="g2"),
+            taken("10 12:00", "mail.send", target_kind="token"),
+            *(use("10 12:05", SEND, tenant=tenant) for tenant in ("one", "two", None)),
+        ),
+        tuple({"verdict": "indeterminate", "tenant": tenant, "events": 2} for tenant in ("one", "two", None)),
+    ),
+    Example(
         "where the clocks leave room for it, the server was in time",
         (
             consent("10 09:00", ["files.read"]),
@@ -581,3 +604,22 @@ def test_what_was_never_permitted_before_stays_with_oos_1(desk):
         ["e2"],
         ["r1", "e4"],
     ]
+
+
+def test_a_server_that_asks_nobody_goes_on_for_the_rest_of_the_life_of_the_tenants_own_token(desk):
+    tenants = {"one": ("g1", "10 13:00"), "two": ("g2", "10 18:00")}
+    records = [
+        record
+        for tenant, (grant, until) in tenants.items()
+        for record in (
+            token("10 11:00", "t1", ["jobs.run"], until, tenant=tenant, grant_id=grant),
+            taken("10 12:00", "jobs.run", tenant=tenant, grant_id=grant, event_id=f"r-{tenant}"),
+            use("10 12:10", "POST /v1/jobs", server="jobs.example", tenant=tenant),
+        )
+    ]
+    rows = ({"resource_server": "jobs.example", "validation": "offline"},)
+    found = told(desk, records, Servers(tuple(dict.fromkeys(SERVER.names) | row for row in rows)))
+    assert {row["tenant"]: (row["explained_by"], row["detail"]["allowed_s"]) for row in found} == {
+        "one": ("offline_jwt", 3600.0),
+        "two": ("offline_jwt", 21600.0),
+    }

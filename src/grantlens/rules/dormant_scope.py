@@ -161,6 +161,12 @@ FROM judged
             parameters={"quiet_days": 10},
         ),
         Example(
+            "another scope was given meanwhile: this one was held all the time",
+            (*_work(1, 3, 5, 7, 9), consent("28 08:00", ["mail.send"], event_id="more")),
+            ({"verdict": "violation", "scopes": ["files.read"], "detail": {"silent_days": 21.58}},),
+            parameters={"quiet_days": 10},
+        ),
+        Example(
             "the grant was revoked and given again, and is used since for mail alone",
             (
                 *_work(1, 3, 5, 7, 9),
@@ -191,6 +197,15 @@ FROM judged
             _work(1, 3, 5, 7, 9, reads=range(1, 12)),
             parameters={"quiet_days": 10},
         ),
+        Example(
+            "the whole grant is silent, but for calls that are refused",
+            (
+                *_work(1, 3, 5, 7, 9, reads=range(1, 12)),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", status=401) for day in range(12, 31)),
+            ),
+            parameters={"quiet_days": 10},
+        ),
+        Example("it was never used: PRV-1 tells of it", _work(), parameters={"quiet_days": 10}),
         Example("a silence of less than the least", _work(1, 3, 5, 7, 9)),
         Example(
             "the key was deleted: what nobody holds is not dormant",

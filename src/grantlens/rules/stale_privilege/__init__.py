@@ -8,7 +8,7 @@ from grantlens.rules.stale_privilege.examples import FIRES, SILENT, UNDECIDABLE
 
 RULE = Rule(
     id="REV-11",
-    version=5,
+    version=6,
     name="stale_privilege",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which scopes were still used after they had been taken away, and for how long?",
@@ -29,7 +29,9 @@ WITH summed AS (
            CASE WHEN min(c.validation) = max(c.validation) THEN min(c.validation) END AS validation,  -- calls that contradict each other say nothing
            min(s.join_key) AS join_key, min(s.scopes_from) AS held_from, any_value(s.revoked_at) AS revoked_at, any_value(s.revoked_true) AS revoked_true, any_value(s.certain_from) AS certain_from,
            max(s.use_before_s) AS use_before_s, CASE WHEN s.of_any THEN c.tenant END AS apart,
-           list_sort(list_distinct(flatten(list(s.scopes)))) AS scopes, list_sort(list(DISTINCT o.label)) AS operations,
+           -- What is proven of one call is not said of another.
+           list_sort(list_distinct(flatten(coalesce(list(s.scopes) FILTER (s.why_unknown IS NULL), list(s.scopes))))) AS scopes,
+           list_sort(coalesce(list(DISTINCT o.label) FILTER (s.why_unknown IS NULL), list(DISTINCT o.label))) AS operations,
            count(*) AS calls, count(*) FILTER (s.why_unknown IS NULL) AS uses_after,
            count(*) FILTER (s.why_unknown IS NULL AND o.writes) AS writes_after,
            coalesce(bool_or(o.writes OR o.sensitive) FILTER (s.why_unknown IS NULL), bool_or(o.writes OR o.sensitive)) AS weighty,

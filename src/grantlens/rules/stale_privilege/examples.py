@@ -94,6 +94,27 @@ FIRES = (
         ),
     ),
     Example(
+        "a read that surely came after, and a write that may have come before: only the read is told as proven",
+        (
+            consent("10 09:00", BOTH),
+            token("10 11:00", "t1", BOTH, "10 13:00"),
+            taken("10 12:00", *BOTH),
+            use("10 12:00:05", SEND),
+            use("10 12:10", READ),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "severity": "high",
+                "title": "app used mail.read after it had been taken away",
+                "scopes": ["mail.read"],
+                "operation": "GET /v1/messages/{id}",
+                "events": 3,
+                "detail": {"uses_after": 1, "writes_after": 0, "scopes_removed": ["mail.read"]},
+            },
+        ),
+    ),
+    Example(
         "the call names the grant alone: what it had held is taken away, and OOS-1 leaves it to this rule",
         (
             consent("10 09:00", BOTH),
