@@ -52,7 +52,8 @@ def random_world(seed, clients=40):
                 **whose(),
             }
             if who["consent_kind"] is None and rng.random() < 0.3:
-                who["consent_actor"] = who["subject_id"]
+                person = who["subject_id"]
+                who["consent_actor"] = rng.choice((person, SAME["subject"].get(person, person)))
             who |= rng.choice(
                 ({},) * 16
                 + ({"outcome": "denied"}, {"subject_kind": "service"}, {"subject_kind": None}, {"subject_id": None})
@@ -103,10 +104,11 @@ def bursts(records, since, until):
         if record["log"] != "issuance" or record["kind"] != "consent" or when(record) >= until:
             continue
         kind, actor, subject = record.get("consent_kind"), record.get("consent_actor"), record.get("subject_id")
-        if kind in ("admin", "policy") or (kind is None and None not in (actor, subject) and actor != subject):
+        by_person = actor is not None and one["subject"](actor) == one["subject"](subject)
+        if kind in ("admin", "policy") or (kind is None and None not in (actor, subject) and not by_person):
             admitted[place(record)] = min(when(record), admitted.get(place(record), when(record)))
         elif subject and record.get("subject_kind") != "service":
-            own[place(record)].append((record, kind == "user" or actor == subject))
+            own[place(record)].append((record, kind == "user" or by_person))
     found, hours, days = {}, timedelta(hours=PARAMETERS["burst_hours"]), timedelta(days=PARAMETERS["new_days"])
     for here, consents in own.items():
         client, tenant = here

@@ -436,6 +436,41 @@ CASES = (
         ({"verdict": "violation", "severity": "high", "detail": {"allowed_s": 0.0}},),
     ),
     Example(
+        "a grant for everyone comes later, holds something else for a while, and is over: calls beside each moment, and as far off as clocks tell",
+        (
+            consent("10 09:00", BOTH),
+            token("10 11:00", "t1", BOTH, "10 15:00"),
+            taken("10 12:00", "mail.send"),
+            consent("10 12:20", ["mail.send"], "g-all", subject_id=None, consent_kind="admin"),
+            taken("10 12:40", "mail.send", grant_id="g-all", subject_id=None, event_id="r2"),
+            consent("10 13:00", ["mail.send"], "g-all", subject_id=None, consent_kind="admin"),
+            revoked("10 13:20", "grant", grant_id="g-all", subject_id=None, event_id="r3"),
+            *(
+                use(f"10 {when}", SEND)
+                for when in ("12:19:45", "12:20:12", "12:39:45", "12:40:12", "12:59:45", "13:00:12", "13:20:12")
+            ),
+        ),
+        ({"verdict": "violation", "events": 5, "detail": {"uses_after": 4}},),
+    ),
+    Example(
+        "seconds before a grant for everyone begins, and after it ends",
+        (
+            consent("10 09:00", BOTH),
+            token("10 11:00", "t1", BOTH, "10 15:00"),
+            taken("10 12:00", "mail.send"),
+            consent("10 12:20", ["mail.send"], "g-all", subject_id=None, consent_kind="admin"),
+            revoked("10 13:20", "grant", grant_id="g-all", subject_id=None, event_id="r3"),
+            *(use(f"10 {when}", SEND) for when in ("12:19:52", "12:20:01", "13:19:59", "13:20:08")),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "events": 3,
+                "detail": {"reason": "the call and a change of the grant are closer than the clocks can tell"},
+            },
+        ),
+    ),
+    Example(
         "of a tenant's token, calls that name the tenant and calls that do not are told together",
         (
             consent("10 09:00", BOTH, tenant="one"),

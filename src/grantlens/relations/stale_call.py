@@ -46,8 +46,8 @@ spell AS (
 ),
 -- Stretches of time, by the stamps of the usage log, in which scopes were taken from what a caller holds. begun_by is when that was, where nothing
 -- else begins the stretch; own is what its token names, kept what its grant still held.
-stretch AS (
-    SELECT row_number() OVER () AS stretch_no, *
+spread AS (
+    SELECT row_number() OVER () AS spread_no, *
     FROM (
         SELECT s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from, CASE WHEN s.scopes_from <> 'grant' THEN s.set_id END AS own_set_id,
                g.scopes AS kept, g.taken, true AS of_grant,
@@ -88,6 +88,27 @@ stretch AS (
     )
     WHERE kept IS NOT NULL OR own_set_id IS NOT NULL
 ),
+-- Cut where a grant for everyone beside it begins, changes or ends: what one permits at its time permits nothing before and after it.
+beside AS (
+    SELECT s.spread_no, g.grant_id, g.scopes, g.valid_from, g.valid_until, to_microseconds((g.near_before_s * 1000000)::BIGINT) AS near_before,
+           to_microseconds((g.near_after_s * 1000000)::BIGINT) AS near_after
+    FROM spread s
+    JOIN named_caller c USING (caller_id)
+    JOIN everyones_state g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant AND g.client_id = c.client_id
+        AND g.valid_from < s.valid_until AND g.valid_until > s.valid_from
+    WHERE s.of_grant AND c.subject_id IS NOT NULL AND g.grant_id <> s.grant_id
+),
+stretch AS (
+    SELECT row_number() OVER () AS stretch_no, s.*, m.moment AS piece_from, coalesce(lead(m.moment) OVER in_turn, 'infinity'::TIMESTAMPTZ) AS piece_until,
+           m.moment + m.near_after AS surely_from, coalesce(lead(m.moment - m.near_before) OVER in_turn, 'infinity'::TIMESTAMPTZ) AS surely_until
+    FROM spread s
+    JOIN (
+        SELECT spread_no, '-infinity'::TIMESTAMPTZ AS moment, INTERVAL 0 SECOND AS near_before, INTERVAL 0 SECOND AS near_after FROM spread
+        UNION SELECT spread_no, valid_from, near_before, near_after FROM beside
+        UNION SELECT spread_no, valid_until, near_before, near_after FROM beside WHERE valid_until < 'infinity'
+    ) m USING (spread_no)
+    WINDOW in_turn AS (PARTITION BY s.spread_no ORDER BY m.moment)
+),
 -- What was taken from each, where its token is not known to be younger. A child by exchange is never covered.
 lost AS (
     SELECT s.stretch_no, s.taken.scope, r.event_id AS revocation_event, r.revoked_at, r.revoked_true,
@@ -109,22 +130,20 @@ call AS (
     FROM (FROM stretch SEMI JOIN lost USING (stretch_no)) s
     JOIN calling c ON c.caller_id = s.caller_id
     JOIN usage_row u ON u.caller_id = s.caller_id AND u.used_at >= s.valid_from - c.near AND u.used_at < s.valid_until
+        AND u.used_at >= s.piece_from AND u.used_at < s.piece_until
     JOIN usage_operation o ON o.target_id = u.target_id
     LEFT JOIN caller_end e ON e.caller_id = u.caller_id
     WHERE o.operation_id IS NOT NULL AND u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
       AND NOT coalesce(u.used_at > e.ended_at, false)
 ),
 asked AS (
-    SELECT stretch_no, operation_id, min(used_at) AS first_used_at, max(used_at) AS last_used_at FROM call GROUP BY stretch_no, operation_id
+    SELECT DISTINCT stretch_no, operation_id FROM call
 ),
 everyones AS (
     SELECT a.stretch_no, a.operation_id, g.scopes
     FROM asked a
     JOIN stretch s USING (stretch_no)
-    JOIN named_caller c USING (caller_id)
-    JOIN everyones_state g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant AND g.client_id = c.client_id
-        AND g.valid_from <= a.last_used_at AND g.valid_until > a.first_used_at
-    WHERE s.of_grant AND c.subject_id IS NOT NULL AND g.grant_id <> s.grant_id
+    JOIN beside g ON g.spread_no = s.spread_no AND g.valid_from <= s.piece_from AND g.valid_until > s.piece_from
 ),
 -- Scopes by their number in a catalogue, however they are written.
 gone AS (
@@ -198,6 +217,7 @@ SELECT u.usage_id, u.event_id, u.used_at, u.operation_id, s.caller_id, s.segment
        b.latest.revocation_event, b.latest.revoked_at, b.latest.certain_from, b.scopes, c.before_s AS use_before_s,
        u.used_at - c.ahead AS used_true, b.latest.revoked_true,
        CASE WHEN u.used_at - to_microseconds((c.before_s * 1000000)::BIGINT) <= b.latest.certain_from OR u.used_at + c.near >= s.valid_until
+                OR u.used_at <= s.surely_from OR u.used_at >= s.surely_until
             THEN 'the call and a change of the grant are closer than the clocks can tell'
             WHEN NOT b.older THEN 'the issuance of the token and the downgrade are closer than the clocks can tell'
             WHEN s.kept IS NULL OR e.stretch_no IS NOT NULL THEN 'which scopes were still granted is not known'

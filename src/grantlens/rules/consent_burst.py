@@ -26,7 +26,7 @@ _FIVE = ("20 09:00", "20 09:10", "20 09:20", "20 09:30", "20 09:42")
 
 RULE = Rule(
     id="GOV-2",
-    version=2,
+    version=3,
     name="consent_burst",
     key=("client_id",),
     question="Which new clients did many people let in within a day?",
@@ -67,13 +67,14 @@ person AS (
 ),
 consent AS (
     SELECT i.source, k.of_tenant AS tenant, k.client, coalesce(p.name, i.subject_id) AS person,
-           i.client_id, i.client_name, i.issued_at, i.scopes, i.batch_id, i.line_no, i.event_id,
-           CASE WHEN i.consent_kind IN ('admin', 'policy') OR (i.consent_kind IS NULL AND i.consent_actor <> i.subject_id) THEN 'other'
+           i.client_id, i.client_name, i.issued_at, i.scopes, i.batch_id, i.line_no, i.event_id, coalesce(d.name, i.consent_actor) = coalesce(p.name, i.subject_id) AS by_person,
+           CASE WHEN i.consent_kind IN ('admin', 'policy') OR (i.consent_kind IS NULL AND NOT by_person) THEN 'other'
                 WHEN i.subject_id IS NULL OR i.subject_kind <> 'user' THEN NULL
-                WHEN i.consent_kind = 'user' OR i.consent_actor = i.subject_id THEN 'self' ELSE 'unknown' END AS given_by
+                WHEN i.consent_kind = 'user' OR by_person THEN 'self' ELSE 'unknown' END AS given_by
     FROM issuance i
     JOIN known_client k ON k.source = i.source AND k.tenant IS NOT DISTINCT FROM i.tenant AND k.client_id = i.client_id
     LEFT JOIN person p ON p.source = i.source AND p.id = i.subject_id
+    LEFT JOIN person d ON d.source = i.source AND d.id = i.consent_actor
     WHERE i.kind = 'consent' AND i.outcome = 'success' AND i.issued_at < $until
 ),
 -- What an administrator or a policy had let in before, is no client that people let in by themselves.

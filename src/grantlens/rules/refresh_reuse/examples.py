@@ -183,6 +183,15 @@ SILENT = (
         ),
     ),
     Example(
+        "two tokens came of one access token: only a code is good for once",
+        (
+            token("10 09:00", "c1", None, token_kind="code"),
+            token("10 09:00", "t1", ["mail.read"], "10 12:00"),
+            token("10 10:00", "a1", ["mail.read"], "10 12:00", parent_token_id="t1"),
+            token("10 11:00", "a2", ["mail.read"], "10 12:00", parent_token_id="t1"),
+        ),
+    ),
+    Example(
         "a code is redeemed once, and refused after that for its age",
         (
             token("10 09:01", "a1", ["mail.read"], "10 12:00", parent_token_id="c1", grant_type="authorization_code"),

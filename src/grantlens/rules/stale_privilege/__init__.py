@@ -72,8 +72,7 @@ allowed AS (
     LEFT JOIN server p ON p.resource_server = s.resource_server
 ),
 placed AS (
-    SELECT *, coalesce(last_proven_at - to_microseconds((use_before_s * 1000000)::BIGINT)
-                  > certain_from + to_microseconds((allowed_s * 1000000)::BIGINT), true) AS beyond
+    SELECT *, last_proven_at - to_microseconds((use_before_s * 1000000)::BIGINT) > certain_from + to_microseconds((allowed_s * 1000000)::BIGINT) AS beyond
     FROM allowed
 )
 SELECT CASE WHEN uses_after = 0 OR allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,

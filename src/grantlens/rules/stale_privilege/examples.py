@@ -115,6 +115,19 @@ FIRES = (
         ),
     ),
     Example(
+        "a grant for everyone permits a call while it stands, and not one after its end",
+        (
+            consent("10 08:00", ["mail.send"], "g-all", subject_id=None, consent_kind="admin"),
+            consent("10 09:00", BOTH),
+            token("10 11:00", "t1", BOTH, "10 13:00"),
+            taken("10 12:00", "mail.send"),
+            use("10 12:05", SEND),
+            revoked("10 12:10", "grant", grant_id="g-all", subject_id=None, event_id="r2"),
+            use("10 12:30", SEND),
+        ),
+        ({"verdict": "violation", "first_seen": "2026-07-10T12:30:00Z", "events": 2, "detail": {"uses_after": 1}},),
+    ),
+    Example(
         "the call names the grant alone: what it had held is taken away, and OOS-1 leaves it to this rule",
         (
             consent("10 09:00", BOTH),
