@@ -53,6 +53,16 @@ def test_a_token_that_was_issued_to_another_brings_nothing_of_the_other(store_of
     assert gl.Case(store, client="app").answers()[MINTED].startswith("No token made from it for others is recorded")
 
 
+def test_that_nothing_was_made_from_it_is_not_said_by_a_log_that_never_says_so(store_of):
+    issued = (token("10 08:00", "t1", ["mail.read"]), token("10 09:00", "x1", ["mail.read"], client_id="tool"))
+    silent = "Of no token the log of native says from which it was made: its silence proves nothing."
+    assert silent in gl.Case(store_of(*issued), client="app").answers()[MINTED]
+    named = token("10 10:00", "x2", ["mail.read"], kind="exchange", parent_token_id="x1", client_id="tool")
+    assert silent not in gl.Case(store_of(*issued, named), client="app").answers()[MINTED]
+    key_of_a_service = token("10 10:00", "x2", ["mail.read"], parent_token_id="k1", client_id="tool")
+    assert silent in gl.Case(store_of(*issued, key_of_a_service), client="app").answers()[MINTED]
+
+
 def test_what_a_grant_permits_otherwise_than_by_scopes_is_told(store_of):
     policy = {"policy": "AdministratorAccess"}
     given = {

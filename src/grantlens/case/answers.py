@@ -257,6 +257,8 @@ def _downstream(facts: dict[str, Any]) -> Answer:
     text = " ".join(filter(None, (_children(rows), handed_on(given))))
     if not rows:
         text = f"{text} No token made from it for others is recorded {scope(facts, 'issuance')}.".lstrip()
+        if facts["parentless"]:
+            text += f" Of no token the log of {few(facts['parentless'])} says from which it was made: its silence proves nothing."
     return Answer("Was anything minted downstream?", text, (*rows, *given), ("issuance", "usage"))
 
 

@@ -20,7 +20,7 @@ from grantlens.case.answers import Answers, answer_all
 from grantlens.case.asked import Asked, asked, resolved
 from grantlens.case.custody import custody, custody_text
 from grantlens.case.evidence import files, pointers, records
-from grantlens.case.facts import collect, drop_facts, lay_facts
+from grantlens.case.facts import collect, drop_facts, lay_facts, parentless
 from grantlens.case.focus import NEEDS, drop_focus, lay_focus
 from grantlens.case.narrowed import narrowed
 from grantlens.case.timeline import Timeline, read_timeline
@@ -96,11 +96,13 @@ class Case:
         self.view = view_of(store, now=now, far=True)
         self.window = self.view.window
         self._values = {**self.window.parameters(), "now": self.view.now, "id": self.about.id, "kind": self.about.kind}
+        silent = parentless(store.engine)
         with self._laid_out(LOCAL) as (engine, found):
             local = [finding for part in found for finding in part.to_dicts()]
             self._own = _own_ids(engine, self.about)
             self.facts = collect(engine, self.about, self._values, local)
             self.facts["broken"] = [row for row in local if row["verdict"] != "clear" and self._concerns(row)]
+            self.facts["parentless"] = sorted({row["source"] for row in self.facts["sources"]} & set(silent))
             self.facts["rules_asked"] = list(LOCAL)
             self.facts["rules_blind"] = {
                 part.rule.id: part.why_empty for part in found if could_not_look(part.why_empty)

@@ -291,6 +291,22 @@ ORDER BY s.source
 """
 
 
+_PARENTLESS = """
+SELECT source FROM issuance
+GROUP BY source
+HAVING count(parent_token_id) FILTER (kind IN ('refresh', 'exchange')) = 0
+ORDER BY source
+"""
+
+
+def parentless(engine: Engine) -> list[str]:
+    """Return whose issuance log names no token that another came of: by such a log nothing is ever made from a token.
+
+    Asked of the whole store, before the case is laid over it.
+    """
+    return [source for (source,) in engine.rows(_PARENTLESS)]
+
+
 def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the facts; reads the relations and the focus tables.
 
