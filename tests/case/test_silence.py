@@ -171,3 +171,23 @@ def test_calls_of_the_same_ids_in_another_log_are_told_beside_a_revocation_that_
             in case.answers()["Was it effective?"]
         )
     assert case.facts["used"]["after_revocation"] == 0
+
+
+def test_which_calls_are_later_is_told_by_what_is_known_of_their_clock(store_of):
+    """The gateway's clock is four minutes behind, and then ten ahead: REV-1 counts by the times that are set right, and so does a case."""
+    for source in ("keycloak", "gateway"):
+        store = store_of(
+            token("10 11:00", "t1", ["mail.read"], source="keycloak"),
+            revoked("10 12:00", "grant", grant_id=None, source="keycloak"),
+            use("10 11:50", "GET /v1/messages/7", source=source),
+            use("10 11:58", "GET /v1/messages/7", source=source),
+            use("10 12:08", "GET /v1/messages/7", source=source),
+        )
+        calls = []
+        for offset in (-240, 0, 600):
+            clock = {"source": source, "log": "usage", "error_seconds": 1, "offset_seconds": offset}
+            store.add(gl.Clocks((clock,)))
+            (row,) = gl.Case(store, client="app").facts["revocations"]
+            told = row["same_ids" if source == "gateway" else "later"]
+            calls.append(told["calls"] if told else 0)
+        assert calls == [2, 1, 0]

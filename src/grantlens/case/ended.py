@@ -61,13 +61,19 @@ WHERE i.outcome = 'denied' AND i.kind IN ('token', 'refresh', 'exchange') AND i.
        OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant))
 """
 
+_CLOCK = """JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'"""
+_IS_LATER = "u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from"
+"""Whether a call of a caller `c` is proven to be later than the revocation `r`, by whatever clock each was stamped."""
+
 # Calls of the case after a revocation, and those of them that are not known to rest on what any revocation ended.
-_LATER = """
+_LATER = f"""
 SELECT r.source, r.tenant, r.revocation_event, count(*) AS calls, max(u.used_at) AS last_used_at,
        count(*) FILTER (u.state = 'normal') AS other_calls, max(u.used_at) FILTER (u.state = 'normal') AS other_last_used_at
 FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
-JOIN (SELECT c.source, u.used_at, u.state FROM case_call u JOIN named_caller c USING (caller_id) WHERE u.outcome = 'success') u
-    ON u.source = r.source AND u.used_at > r.certain_from
+JOIN named_caller c ON c.source = r.source
+JOIN case_call u ON u.caller_id = c.caller_id AND u.outcome = 'success'
+{_CLOCK}
+WHERE {_IS_LATER}
 GROUP BY r.source, r.tenant, r.revocation_event
 """
 
@@ -75,21 +81,23 @@ GROUP BY r.source, r.tenant, r.revocation_event
 _ELSEWHERE = """
 SELECT r.source, r.revoked_at, r.revocation_event, c.source AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
 FROM effective_revocation r
-JOIN case_call u ON u.outcome = 'success' AND u.used_at > r.certain_from
+JOIN case_call u ON u.outcome = 'success'
 JOIN named_caller c ON c.caller_id = u.caller_id AND c.source <> r.source
-WHERE r.target_kind IN ('client', 'subject', 'policy') AND {own_r}
+{clock}
+WHERE r.target_kind IN ('client', 'subject', 'policy') AND {own_r} AND {is_later}
 GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
 """
 
 # The same where only the id is one, in a gateway's log say: nothing shows that it is, and nobody should read that no call came.
-_SAME_IDS = """
+_SAME_IDS = f"""
 SELECT r.source, r.tenant, r.revocation_event, list_sort(list(DISTINCT c.source)) AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
 FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
-JOIN case_call u ON u.outcome = 'success' AND u.used_at > r.certain_from
+JOIN case_call u ON u.outcome = 'success'
 JOIN usage_caller c ON c.caller_id = u.caller_id AND c.source <> r.source
-WHERE c.token_id = r.token_id
+{_CLOCK}
+WHERE {_IS_LATER} AND (c.token_id = r.token_id
    OR (r.token_id IS NULL AND coalesce(r.client_id, r.subject_id) IS NOT NULL
-       AND (r.client_id IS NULL OR c.client_id = r.client_id) AND (r.subject_id IS NULL OR c.subject_id = r.subject_id))
+       AND (r.client_id IS NULL OR c.client_id = r.client_id) AND (r.subject_id IS NULL OR c.subject_id = r.subject_id)))
 GROUP BY r.source, r.tenant, r.revocation_event
 """
 
@@ -123,7 +131,7 @@ def ended(engine: Engine, about: Asked, values: Mapping[str, Any], findings: lis
         "reissued": ask(engine, _REISSUED, {**values, "reissued": _renewed(findings)})[0],
         "refused_issue": ask(engine, about.into(_REFUSED_ISSUE), values)[0],
         "other_revocations": ask(engine, about.into(_OTHER_REVOCATIONS), values),
-        "elsewhere": ask(engine, about.into(_ELSEWHERE), values) if about.ids else [],
+        "elsewhere": ask(engine, about.into(_ELSEWHERE, clock=_CLOCK, is_later=_IS_LATER), values) if about.ids else [],
     }
 
 
