@@ -158,3 +158,40 @@ def test_what_it_gave_to_others_is_among_its_evidence_once(store_of, tmp_path):
     assert json.loads((tmp_path / "case" / "case.json").read_text())["records"] == len(written)
     of_token = [row["event_id"] for row in gl.Case(store, token="t1").evidence]
     assert ("child" in of_token, "given" in of_token) == (True, False)
+
+
+def test_what_is_told_once_of_several_is_told_in_the_case_of_each(tmp_path):
+    """Microsoft 365 names the tokens of calls, and its log issues none."""
+    client = "a0000000-0000-4000-8000-000000000002"
+    calls = [
+        {
+            "AppAccessContext": {"ClientAppId": client, "UniqueTokenId": token},
+            "CreationTime": f"2026-07-01T11:0{number}:00",
+            "Id": f"r{number}",
+            "ObjectId": "https://files.example/a",
+            "Operation": "FileAccessed",
+            "OrganizationId": "b0000000-0000-4000-8000-000000000001",
+            "UserId": who,
+            "Workload": "SharePoint",
+        }
+        for number, (who, token) in enumerate([("ada", "t1"), ("ada", "t2"), ("bob", "t3"), ("cy", None)])
+    ]
+    log = tmp_path / "audit.ndjson"
+    log.write_text("".join(json.dumps(call) + "\n" for call in calls))
+    with gl.open(":memory:") as store:
+        store.load(log)
+        told = {
+            str(about): {
+                (row["rule"], row["subject_id"], row["detail"].get("tokens"))
+                for part in gl.Case(store, **about).findings
+                for row in part.to_dicts()
+                if row["rule"] == "INT-1"
+            }
+            for about in ({"token": "t1"}, {"token": "t3"}, {"subject": "ada"}, {"subject": "cy"})
+        }
+    assert told == {
+        "{'token': 't1'}": {("INT-1", "ada", 2)},
+        "{'token': 't3'}": {("INT-1", "bob", 1)},
+        "{'subject': 'ada'}": {("INT-1", "ada", 2)},
+        "{'subject': 'cy'}": {("INT-1", "cy", 0)},
+    }

@@ -100,6 +100,7 @@ class Case:
         with self._laid_out(LOCAL) as (engine, found):
             local = [finding for part in found for finding in part.to_dicts()]
             self._own = _own_ids(engine, self.about)
+            self._callers = set(engine.rows(_CALLERS))
             self.facts = collect(engine, self.about, self._values, local)
             self.facts["broken"] = [row for row in local if row["verdict"] != "clear" and self._concerns(row)]
             self.facts["parentless"] = sorted({row["source"] for row in self.facts["sources"]} & set(silent))
@@ -134,8 +135,16 @@ class Case:
 
         chosen = []
         for part in detect.run(self.view):
-            pairs = zip(part.table["source"].to_pylist(), part.table[self.about.column].to_pylist(), strict=True)
-            rows = [place for place, (source, value) in enumerate(pairs) if self._is_own(source, value)]
+            columns = (
+                part.table[name].to_pylist()
+                for name in ("source", self.about.column, "client_id", "subject_id", "detail")
+            )
+            rows = [
+                place
+                for place, (source, value, *more) in enumerate(zip(*columns, strict=True))
+                if self._is_own(source, value)
+                or (value is None and part.rule.id in _AT_ONCE and self._is_among(source, *more))
+            ]
             chosen.append(dataclasses.replace(part, table=part.table.take(rows or pyarrow.array([], "int64"))))
         return [part for part in chosen if len(part)]
 
@@ -259,6 +268,19 @@ class Case:
     def _is_own(self, source: str | None, value: str | None) -> bool:
         """Tell whether a finding's id is one of the case."""
         return self.about.is_it(source, value) if self.about.ids else value in self._own
+
+    def _is_among(self, source: str | None, client: str | None, subject: str | None, detail: str | None) -> bool:
+        """Tell whether a finding that is told once of several tokens, grants or people is told of the calls of the case."""
+        callers = {who for whose, which, who in self._callers if (whose, which) == (source, client)}
+        if not callers or (subject is not None and subject not in callers):
+            return False
+        return bool(json.loads(detail or "{}").get(f"{self.about.kind}s"))
+
+
+_AT_ONCE = ("INT-1", "OOS-3")
+"""Rules that tell once of several tokens, grants or people of a client what holds for each of them: that it cannot be decided."""
+
+_CALLERS = "SELECT DISTINCT source, client_id, subject_id FROM named_caller SEMI JOIN focus_caller USING (caller_id)"
 
 
 def _own_ids(engine: Engine, about: Asked) -> set[str]:
