@@ -14,6 +14,7 @@ from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_json, write_records
 from grantlens.cli.parameters import StorePath, Tenant
+from grantlens.cli.progress import watched
 from grantlens.errors import GrantlensError
 
 EXAMPLES = """Examples:
@@ -70,9 +71,10 @@ def case(
     from grantlens.case.answers import BROKEN
 
     with existing(store, tenant=tenant) as opened:
-        incident = Case(opened, **asked, now=now)
-        answers = incident.answers(whole=out is not None)
-        written = [] if out is None else incident.write(out)
+        with watched(opened.engine):
+            incident = Case(opened, **asked, now=now)
+            answers = incident.answers(whole=out is not None)
+            written = [] if out is None else incident.write(out)
         events = incident.timeline().to_dicts() if format == "timeline" else []
     if format == "json":
         about = incident.about.to_dict()

@@ -28,6 +28,7 @@ from grantlens.cli.parameters import (
     numbers,
 )
 from grantlens.cli.present import present, tell_accepted, tell_far, tell_present
+from grantlens.cli.progress import watched
 from grantlens.errors import StoreError
 from grantlens.given_path import in_shell
 from grantlens.wording import plural
@@ -117,7 +118,8 @@ def detect(
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         tell_far(view, since, until)
-        results = run(view, rules or None, parameters=values, evidence=evidence)
+        with watched(opened.engine):
+            results = run(view, rules or None, parameters=values, evidence=evidence)
         findings = [finding for result in results for finding in result.to_dicts()]
         tell_accepted(mark(findings, taken, view.now))
         code = exit_code(view, [finding for finding in findings if finding["accepted"] is None], fail_on)

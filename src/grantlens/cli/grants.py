@@ -14,6 +14,7 @@ from grantlens.cli.opening import existing
 from grantlens.cli.output import with_whose, write_records
 from grantlens.cli.parameters import FormatChoice, Now, Set, Since, StorePath, Tenant, Until, numbers
 from grantlens.cli.present import present, tell_far, tell_present
+from grantlens.cli.progress import watched
 from grantlens.errors import GrantlensError
 
 EXAMPLES = """Examples:
@@ -85,7 +86,7 @@ def grants(
         tell_present(now, instant, opened)
         tell_far(view, since, until)
         # Inside the block the list reads what the rule rests on, and does not work it out again.
-        with detect.asked(view, "PRV-1", values) if advice else nullcontext(()) as rules:
+        with watched(opened.engine), detect.asked(view, "PRV-1", values) if advice else nullcontext(()) as rules:
             found = asked.grants(view)
         advised = _advised(rules)
     rows = [row for row in found.to_dicts() if row["state"] != "ended" or not live]

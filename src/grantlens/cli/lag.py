@@ -10,6 +10,7 @@ from grantlens.cli.opening import existing
 from grantlens.cli.output import write_records
 from grantlens.cli.parameters import FormatChoice, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_far, tell_present
+from grantlens.cli.progress import watched
 from grantlens.wording import duration
 
 EXAMPLES = """Examples:
@@ -47,7 +48,8 @@ def lag(
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         tell_far(view, since, until)
-        found = revocation_lag(view)
+        with watched(opened.engine):
+            found = revocation_lag(view)
         cases = plain_rows(found.table)
         servers = by_server(opened.engine, cases)
         empty = "" if cases else none_ended(opened.engine, view.window.parameters())

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, nothing in a pipe."""
+"""Progress on stderr: seen on a terminal, nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grantlens.cli.cell import shown
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+_SOON = 1.0
+"""Seconds after which somebody who waits is told what for."""
 
 
 @contextmanager
@@ -26,3 +33,24 @@ def progress() -> Iterator[Callable[[str, int, int, float], None] | None]:
             bar.update(100 * (done + percent / 100) / max(files, 1) - bar.n if done < files else 100 - bar.n)
 
         yield tell
+
+
+@contextmanager
+def watched(engine: Engine) -> Iterator[None]:
+    """Show what a question works out inside the block, and for how long, where somebody watches and it takes long."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from tqdm import tqdm
+
+    with tqdm(bar_format="{desc} {elapsed}", leave=False, delay=_SOON, mininterval=0, dynamic_ncols=True) as line:
+
+        def tell(step: str) -> None:
+            line.set_description_str(f"Working out {step}", refresh=False)
+            line.update()
+
+        engine.tell = tell
+        try:
+            yield
+        finally:
+            engine.tell = None

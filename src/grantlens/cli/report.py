@@ -11,6 +11,7 @@ from grantlens.cli.gate import exit_code
 from grantlens.cli.opening import existing, neighbour
 from grantlens.cli.parameters import AcceptedFile, FailOn, Now, Set, Since, StorePath, Tenant, Until, numbers
 from grantlens.cli.present import present, tell_accepted, tell_far, tell_present
+from grantlens.cli.progress import watched
 from grantlens.errors import GrantlensError
 from grantlens.given_path import in_shell
 
@@ -82,7 +83,8 @@ def report(
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         tell_far(view, since, until)
-        result = review(view, baseline=baseline, parameters=values, accepted=accepted)
+        with watched(opened.engine):
+            result = review(view, baseline=baseline, parameters=values, accepted=accepted)
         for path in out:
             getattr(result, WRITERS[path.suffix.lower()])(path)
         tell_accepted(result.document["accepted"])

@@ -83,6 +83,8 @@ class Engine:
         self._asked: dict[str, tuple[duckdb.DuckDBPyRelation, dict[str, Any]]] = {}  # what `repeated` ran
         self.shown: Callable[[Any], Any] | None = None
         """How answers are to be shown while tables hold ids of our own, see `grantlens.schema.apart`."""
+        self.tell: Callable[[str], object] | None = None
+        """Told the name of each step of what takes long, before it begins: for whoever watches."""
         self.is_narrowed = False
         """Whether tables with a part of the rows lie over those of the store, so that what is worked out now is of that part alone."""
         self._turn = RLock()  # DuckDB refuses two threads at once, and takes what one began for the other's

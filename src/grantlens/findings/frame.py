@@ -117,6 +117,8 @@ def gather(engine: Engine, asked: Sequence[tuple[Rule, Mapping[str, Any]]]) -> l
     )
     engine.execute(f"CREATE OR REPLACE TEMP TABLE finding ({columns})")
     for rule, values in asked:
+        if engine.tell:
+            engine.tell(rule.id)
         named = {**values, "rule": rule.id, "rule_version": rule.version}
         engine.execute(
             f"INSERT INTO temp.finding BY NAME SELECT $rule AS rule, $rule_version AS rule_version, * FROM ({rule.sql})",
@@ -124,6 +126,8 @@ def gather(engine: Engine, asked: Sequence[tuple[Rule, Mapping[str, Any]]]) -> l
         )
         if rule.conclude is not None:
             _conclude(engine, rule, values)
+    if engine.tell:
+        engine.tell("the evidence")
     finish = _FINISH.replace("__pointers__", pointers(rule for rule, _ in asked))
     worst_first = {"verdicts": VERDICTS[::-1], "severities": SEVERITIES[::-1]}
     table = engine.arrow(finish, {**asked[0][1], **worst_first})

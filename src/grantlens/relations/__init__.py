@@ -162,6 +162,8 @@ def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) 
                     made[name] = at_rest.pop(name)[1]
                     engine.execute(f"ALTER TABLE temp.{AT_REST}{name} RENAME TO {name}")
                 else:
+                    if engine.tell:
+                        engine.tell(name)
                     made[name] = engine.changes
                     engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {relation.sql}", values)
                 kept[name] = given
