@@ -127,13 +127,10 @@ def causal(records, keys_begin):
 
 def judged(told):
     """Return hours, hours behind, offset and spread of [(issued, apart, inverted)]."""
-    for length in (3600, 86400):
-        stretches = defaultdict(list)
-        for issued, _, inverted in told:
-            stretches[issued // length].append(inverted)
-        telling = [sum(each) > len(each) / 2 for each in stretches.values() if len(each) >= 5]
-        if telling:  # only where no hour tells the day is asked
-            break
+    hours = defaultdict(list)
+    for issued, _, inverted in told:
+        hours[issued // 3600].append(inverted)
+    telling = [sum(each) > len(each) / 2 for each in hours.values() if len(each) >= 5]
     less = [apart for _, apart, _ in told if apart < 0]
     if not less:
         return len(telling), sum(telling), None, None

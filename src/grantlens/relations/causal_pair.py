@@ -33,22 +33,11 @@ QUALIFY row_number() OVER (PARTITION BY u.source, u.tenant, u.token_id ORDER BY 
 )
 
 JUDGED = """
--- An agent that gets a token or two in an hour is judged by the day.
-stretch AS (
-    SELECT source, tenant, true AS is_hour, count(*) FILTER (inverted) > count(*) / 2 AS behind
+hour AS (
+    SELECT source, tenant, count(*) FILTER (inverted) > count(*) / 2 AS behind
     FROM pair
     GROUP BY source, tenant, date_trunc('hour', issued_at)
     HAVING count(*) >= $min_pairs
-    UNION ALL
-    SELECT source, tenant, false, count(*) FILTER (inverted) > count(*) / 2
-    FROM pair
-    GROUP BY source, tenant, date_trunc('day', issued_at)
-    HAVING count(*) >= $min_pairs
-),
-hour AS (
-    SELECT source, tenant, behind
-    FROM stretch
-    QUALIFY is_hour OR count(*) FILTER (is_hour) OVER (PARTITION BY source, tenant) = 0
 ),
 agreement AS (
     SELECT source, tenant, count(*) AS hours, count(*) FILTER (behind) AS hours_behind FROM hour GROUP BY source, tenant
@@ -67,4 +56,4 @@ estimate AS (
     GROUP BY p.source, p.tenant
 )"""
 """Steps after `pair` - causal pairs with `inverted`: beyond the errors of both clocks - that say how many hours could tell and how many
-agree - or days, where no hour holds enough pairs -, and the offset: that of the tokens that were used soonest, and no surer than how far the others lie from it."""
+agree, and the offset: that of the tokens that were used soonest, and no surer than how far the others lie from it."""
