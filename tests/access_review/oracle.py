@@ -128,7 +128,9 @@ class Read:
             family = self.successors((tenant, end["token_id"]))
             grants = {self.grant_of(self.tokens[tenant, each][0]) for each in family} | {self.grant_of(target)}
             return name in family or (row["token_kind"] == "access" and self.grant_of(row) in grants)
-        if row["kind"] == "exchange" or self.unsure(end):
+        # What a client got by exchange is its own where the revocation names that client, else somebody's child.
+        own = kind in ("client", "grant", "policy") and end.get("client_id") == row["client_id"]
+        if (row["kind"] == "exchange" and not own) or self.unsure(end):
             return False
         if kind == "session":
             return end["session_id"] == row.get("session_id")
