@@ -83,6 +83,14 @@ WRAPS = {
     "Elasticsearch, hit of a shipper": lambda record: {"_source": {"event": {"original": json.dumps(record), "module": "cloud"}}},
     "shipper, object": lambda record: {"@timestamp": "2026-07-01T10:00:05Z", "event": {"original": record}},
     "shipper, line": lambda record: {"@timestamp": "2026-07-01T10:00:05Z", "message": json.dumps(record), "agent": {"type": "filebeat"}},
+    "Defender, streamed": lambda record: {
+        "time": "2026-07-01T10:02:00Z", "tenantId": "a directory", "category": "AdvancedHunting-CloudAppEvents", "Tenant": "DefaultTenant",
+        "properties": {"ActionType": "activity", "Application": "a service", "ApplicationId": 11770, "RawEventData": record},
+    },
+    "Defender, table of Sentinel": lambda record: {
+        "TenantId": "a workspace", "TimeGenerated": "2026-07-01T10:02:00Z", "ActionType": "activity", "Type": "CloudAppEvents",
+        "RawEventData": json.dumps(record),
+    },
     "container": lambda record: {"log": json.dumps(record) + "\n", "stream": "stdout"},
 }  # fmt: skip
 
@@ -104,7 +112,7 @@ def same(plain, other):
     )
 
 
-SOME = ("Wazuh, alert", "Splunk, search", "shipper, object")
+SOME = ("Wazuh, alert", "Splunk, search", "shipper, object", "Defender, streamed")
 CASES = [(name, wrap) for name in RECORDS for wrap in (WRAPS if name == "github" else SOME)]
 
 
@@ -284,6 +292,7 @@ def test_of_alerts_a_silence_says_nothing():
         (alerts, ()),
         (archive, github.carries),
         ([*alerts, *archive], github.carries),
+        ([WRAPS["Defender, streamed"](record) for record in TOKENS], ()),
         (sent, github.carries),
     ):
         assert taking_out(github, github.recognise, sample).carries == carried

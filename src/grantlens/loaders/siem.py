@@ -1,4 +1,4 @@
-"""Records inside those of a SIEM, whoever the provider: Wazuh, Splunk, Elasticsearch, OpenSearch, and tables as the Azure portal saves them.
+"""Records inside those of a SIEM, whoever the provider: Wazuh, Splunk, Elasticsearch, OpenSearch, Defender, and tables as the Azure portal saves them.
 
 What a provider's own collectors put around a record the loaders read themselves, and fast (see `collected`). This is for what no loader
 knows as it stands: each line is taken out in Python, before its loader sees it.
@@ -83,11 +83,14 @@ def _utc(value: object, zone: str | None) -> object:
 
 
 def _inside(record: Mapping) -> Mapping | None:
-    """Return what a record holds: a hit, what Splunk keeps, what Wazuh received or decoded, what a shipper took for a line of text."""
+    """Return what a record holds: a hit, what Splunk or Defender keeps, what Wazuh received or decoded, what a shipper took for a line of text."""
     event, result, integration = record.get("event"), record.get("result"), record.get("integration")
     original = event.get("original") if isinstance(event, Mapping) else None
     if isinstance(record.get("_source"), Mapping):
         return record["_source"]
+    if _is_row(record):
+        streamed = record.get("properties")
+        return _object((streamed if isinstance(streamed, Mapping) else record)["RawEventData"])
     if isinstance(result, Mapping) and isinstance(result.get("_raw"), str):
         return _object(result["_raw"])
     if record.keys() <= _HEC and original is None:
@@ -104,9 +107,15 @@ def _inside(record: Mapping) -> Mapping | None:
     )
 
 
-def _is_alert(record: Mapping) -> bool:
-    """Tell an alert of Wazuh from what it archives: a rule fired on it."""
-    return bool(record.keys() & {"agent", "manager"}) and isinstance(record.get("rule"), Mapping)
+def _is_row(record: Mapping) -> bool:
+    """Tell a row of Defender's table CloudAppEvents, bare or as it is streamed."""
+    streamed = record.get("properties")
+    return "RawEventData" in (streamed if isinstance(streamed, Mapping) else record)
+
+
+def _is_chosen(record: Mapping) -> bool:
+    """Tell what is not all of a log: an alert of Wazuh, on which a rule fired, and what Defender took up of a service."""
+    return _is_row(record) or (bool(record.keys() & {"agent", "manager"}) and isinstance(record.get("rule"), Mapping))
 
 
 def _object(value: object) -> Mapping | None:
@@ -248,7 +257,7 @@ def taking_out(
 ) -> Loader:
     """Return a loader that takes each record out of that of a SIEM first.
 
-    Of alerts a silence says nothing: what no rule fired on is not there.
+    Where something chose them, as the rules do that make alerts, a silence says nothing: what was not chosen is not there.
 
     Parameters
     ----------
@@ -272,8 +281,8 @@ def taking_out(
         loader = replace(loader, parameters={**loader.parameters, "zone": zone})
     inside = Inside(known, zone if local is not None else None)
     outer = [hit for record in sample for hit in hits(record) if isinstance(hit, Mapping)]
-    alerts = all(any(_is_alert(each) for each in layers(record)) for record in outer)
-    loader = replace(loader, recognise=inside, carries=() if alerts else loader.carries)
+    chosen = all(any(_is_chosen(each) for each in layers(record)) for record in outer)
+    loader = replace(loader, recognise=inside, carries=() if chosen else loader.carries)
     if loader.split or any(hits(record) != [record] for record in sample):
         return replace(loader, split=_Split(inside, loader.split))
     return replace(loader, decode=_Decode(inside, loader.decode, loader.keeps_json), keeps_json=False)
