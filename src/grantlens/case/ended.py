@@ -62,19 +62,26 @@ WHERE i.outcome = 'denied' AND i.kind IN ('token', 'refresh', 'exchange') AND i.
 """
 
 _CLOCK = """JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'"""
-_IS_LATER = "u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from"
-"""Whether a call of a caller `c` is proven to be later than the revocation `r`, by whatever clock each was stamped."""
+_SURELY_AT = "u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT)"
+"""The earliest that a call `u` of a caller `c` may have come, by what is known of its clock: so it is proven to be later than what came before."""
 
-# Calls of the case after a revocation, and those of them that are not known to rest on what any revocation ended.
+# Calls of the case after a revocation, and those of them that are not known to rest on what any revocation ended. Counted from the last one
+# back, once for all revocations: of a client there may be thousands.
 _LATER = f"""
-SELECT r.source, r.tenant, r.revocation_event, count(*) AS calls, max(u.used_at) AS last_used_at,
-       count(*) FILTER (u.state = 'normal') AS other_calls, max(u.used_at) FILTER (u.state = 'normal') AS other_last_used_at
+WITH stamped AS (
+    SELECT c.source, u.used_at, u.state, {_SURELY_AT} AS surely_at
+    FROM case_call u JOIN named_caller c USING (caller_id) {_CLOCK}
+    WHERE u.outcome = 'success'
+),
+counted AS (
+    SELECT source, surely_at, count(*) OVER from_here AS calls, max(used_at) OVER from_here AS last_used_at,
+           count(*) FILTER (state = 'normal') OVER from_here AS other_calls, max(used_at) FILTER (state = 'normal') OVER from_here AS other_last_used_at
+    FROM stamped
+    WINDOW from_here AS (PARTITION BY source ORDER BY surely_at DESC)
+)
+SELECT r.source, r.tenant, r.revocation_event, u.calls, u.last_used_at, u.other_calls, u.other_last_used_at
 FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
-JOIN named_caller c ON c.source = r.source
-JOIN case_call u ON u.caller_id = c.caller_id AND u.outcome = 'success'
-{_CLOCK}
-WHERE {_IS_LATER}
-GROUP BY r.source, r.tenant, r.revocation_event
+ASOF JOIN counted u ON u.source = r.source AND u.surely_at > r.certain_from
 """
 
 # A revocation ends what its own source issued. Calls elsewhere by the same client or person are told, not judged.
@@ -84,21 +91,25 @@ FROM effective_revocation r
 JOIN case_call u ON u.outcome = 'success'
 JOIN named_caller c ON c.caller_id = u.caller_id AND c.source <> r.source
 {clock}
-WHERE r.target_kind IN ('client', 'subject', 'policy') AND {own_r} AND {is_later}
+WHERE r.target_kind IN ('client', 'subject', 'policy') AND {own_r} AND {surely_at} > r.certain_from
 GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
 """
 
 # The same where only the id is one, in a gateway's log say: nothing shows that it is, and nobody should read that no call came.
 _SAME_IDS = f"""
-SELECT r.source, r.tenant, r.revocation_event, list_sort(list(DISTINCT c.source)) AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
-FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
-JOIN case_call u ON u.outcome = 'success'
-JOIN usage_caller c ON c.caller_id = u.caller_id AND c.source <> r.source
-{_CLOCK}
-WHERE {_IS_LATER} AND (c.token_id = r.token_id
-   OR (r.token_id IS NULL AND coalesce(r.client_id, r.subject_id) IS NOT NULL
-       AND (r.client_id IS NULL OR c.client_id = r.client_id) AND (r.subject_id IS NULL OR c.subject_id = r.subject_id)))
-GROUP BY r.source, r.tenant, r.revocation_event
+WITH alike AS MATERIALIZED (
+    SELECT r.source, r.tenant, r.revocation_event, r.certain_from, c.source AS used_in, c.caller_id, k.before_s
+    FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
+    JOIN usage_caller c ON c.source <> r.source AND (c.token_id = r.token_id
+        OR (r.token_id IS NULL AND coalesce(r.client_id, r.subject_id) IS NOT NULL
+            AND (r.client_id IS NULL OR c.client_id = r.client_id) AND (r.subject_id IS NULL OR c.subject_id = r.subject_id)))
+    {_CLOCK}
+)
+SELECT k.source, k.tenant, k.revocation_event, list_sort(list(DISTINCT k.used_in)) AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
+FROM alike k
+JOIN case_call u ON u.caller_id = k.caller_id AND u.outcome = 'success'
+WHERE {_SURELY_AT} > k.certain_from
+GROUP BY k.source, k.tenant, k.revocation_event
 """
 
 _UNCOVERED = """
@@ -131,7 +142,9 @@ def ended(engine: Engine, about: Asked, values: Mapping[str, Any], findings: lis
         "reissued": ask(engine, _REISSUED, {**values, "reissued": _renewed(findings)})[0],
         "refused_issue": ask(engine, about.into(_REFUSED_ISSUE), values)[0],
         "other_revocations": ask(engine, about.into(_OTHER_REVOCATIONS), values),
-        "elsewhere": ask(engine, about.into(_ELSEWHERE, clock=_CLOCK, is_later=_IS_LATER), values) if about.ids else [],
+        "elsewhere": ask(engine, about.into(_ELSEWHERE, clock=_CLOCK, surely_at=_SURELY_AT), values)
+        if about.ids
+        else [],
     }
 
 
