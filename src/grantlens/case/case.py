@@ -35,6 +35,8 @@ from grantlens.window import format_time
 from grantlens.wording import plural
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from grantlens.engine.duckdb import Engine
     from grantlens.findings import Findings
     from grantlens.store import Store
@@ -135,16 +137,10 @@ class Case:
 
         chosen = []
         for part in detect.run(self.view):
-            columns = (
-                part.table[name].to_pylist()
-                for name in ("source", self.about.column, "client_id", "subject_id", "detail")
-            )
-            rows = [
-                place
-                for place, (source, value, *more) in enumerate(zip(*columns, strict=True))
-                if self._is_own(source, value)
-                or (value is None and part.rule.id in _AT_ONCE and self._is_among(source, *more))
-            ]
+            pairs = zip(part.table["source"].to_pylist(), part.table[self.about.column].to_pylist(), strict=True)
+            rows = [place for place, (source, value) in enumerate(pairs) if self._is_own(source, value)]
+            if part.rule.id in _AT_ONCE:
+                rows = sorted({*rows, *self._told_at_once(part.table)})
             chosen.append(dataclasses.replace(part, table=part.table.take(rows or pyarrow.array([], "int64"))))
         return [part for part in chosen if len(part)]
 
@@ -269,12 +265,13 @@ class Case:
         """Tell whether a finding's id is one of the case."""
         return self.about.is_it(source, value) if self.about.ids else value in self._own
 
-    def _is_among(self, source: str | None, client: str | None, subject: str | None, detail: str | None) -> bool:
-        """Tell whether a finding that is told once of several tokens, grants or people is told of the calls of the case."""
-        callers = {who for whose, which, who in self._callers if (whose, which) == (source, client)}
-        if not callers or (subject is not None and subject not in callers):
-            return False
-        return bool(json.loads(detail or "{}").get(f"{self.about.kind}s"))
+    def _told_at_once(self, table: pa.Table) -> Iterator[int]:
+        """Yield the places of findings that are told once of several tokens, grants or people, the calls of the case among them."""
+        callers = self._callers | {(source, client, None) for source, client, _ in self._callers}
+        names = ("source", "client_id", "subject_id", self.about.column, "detail")
+        for place, (*who, value, detail) in enumerate(zip(*(table[name].to_pylist() for name in names), strict=True)):
+            if value is None and tuple(who) in callers and json.loads(detail).get(f"{self.about.kind}s"):
+                yield place
 
 
 _AT_ONCE = ("INT-1", "OOS-3")

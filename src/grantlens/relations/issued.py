@@ -18,7 +18,7 @@ WITH named AS (
 ),
 -- In the same seconds, by the same actor, for the same client and resource. Joined by the second: in one of them few are given.
 told_again AS (
-    SELECT DISTINCT d.source, d.event_id
+    SELECT d.source, d.event_id
     FROM (
         SELECT i.source, i.tenant, i.event_id, coalesce(a.app_id, i.client_id) AS client_id, i.consent_actor, i.audience,
                date_trunc('second', i.issued_at) + to_seconds(unnest([-1, 0, 1])) AS second
