@@ -46,6 +46,7 @@ def history(rng):
         return rng.sample(SCOPES, rng.randint(1, most))
 
     records = [consent("10 08:00", some(5), grant, **who) for grant, who in HOLDERS.items() if rng.random() < 0.8]
+    given = {record["grant_id"] for record in records}
     for _ in range(rng.randrange(4)):
         grant = rng.choice(list(HOLDERS))
         records.append(consent(stamp(), rng.choice((None, some(2), some(2))), grant, **HOLDERS[grant]))
@@ -61,6 +62,8 @@ def history(rng):
         }
         names.append(f"t{number}")
         held, until = rng.choice((None, some(5), some(5))), rng.choice((None, "10 10:30", "10 13:00"))
+        if kind == "exchange" and grant in given and rng.random() < 0.4:
+            more["client_id"] = "the-child"
         records.append(token(rng.choice(("10 08:30", stamp())), names[-1], held, until, **more))
         if kind == "credential" and rng.random() < 0.5:
             records.append(token(stamp(), names[-1], rng.choice((held, some())), until, **more))
@@ -117,7 +120,8 @@ def is_own(token, revocation):
     of_client = revocation["target_kind"] in ("client", "grant") and token["client_id"] == revocation.get(
         "client_id", 0
     )
-    return token["kind"] != "exchange" or of_client
+    of_itself = revocation["target_kind"] == "token" and revocation.get("token_id") == token["token_id"]
+    return token["kind"] != "exchange" or of_client or of_itself
 
 
 class Told:
@@ -238,11 +242,13 @@ class Told:
     def judge(self, call, born, own, kept, gone, until):
         if own is None and kept is None:
             return None
-        young = born and (born[0]["kind"] == "exchange")
+        by_event = {record["event_id"]: record for record in self.narrowed}
         gone = {
             scope: by
             for scope, by in gone.items()
-            if not young and (not born or at(born[0]) - ERROR <= by[0] + ERROR) and (own is None or scope in own)
+            if (not born or is_own(born[0], by_event[by[1]]))
+            and (not born or at(born[0]) - ERROR <= by[0] + ERROR)
+            and (own is None or scope in own)
         }
         rest = (own or frozenset()) - set(gone)
         was, still = closure(own if own is not None else kept | set(gone)), closure(rest | (kept or frozenset()))

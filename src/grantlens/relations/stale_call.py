@@ -7,8 +7,8 @@ RELATION = Relation(
     "stale_call",
     "Calls of the window that worked after a downgrade, and that nothing permitted but scopes which it had taken away from the grant or the token. What "
     "was held is what the token names, else what the call repeats, else what the grant had held; what remains is the rest of it, "
-    "and what the grant and grants for everyone hold at that moment. A token that was issued after the downgrade is none of these, nor one by "
-    "exchange, nor a key that was issued again. scopes are those taken away that would permit the call; the latest downgrade that took one of them is "
+    "and what the grant and grants for everyone hold at that moment. A token that was issued after the downgrade is none of these, nor a key "
+    "that was issued again, nor a child by exchange, see covered_token: only what a client got by exchange that the downgrade names. scopes are those taken away that would permit the call; the latest downgrade that took one of them is "
     "told. why_unknown is NULL where it is proven; of_any is true where the downgrade may be of another tenant's token with the same id.",
     """
 WITH narrowed AS (
@@ -28,9 +28,11 @@ calling AS (
 ),
 downgrade AS (
     SELECT r.source, r.tenant, r.event_id, r.revoked_at, r.target_kind, r.token_id, r.grant_id, r.scopes_removed,
+           CASE WHEN r.target_kind IN ('client', 'grant') THEN coalesce(a.app_id, r.client_id) END AS of_client,
            r.revoked_at - to_microseconds((k.offset_s * 1000000)::BIGINT) AS revoked_true, k.before_s, k.after_s
     FROM revocation r
     JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
+    LEFT JOIN same_client a ON a.source = r.source AND a.id = r.client_id
     WHERE r.kind = 'downgrade' AND r.outcome = 'success'
 ),
 -- From when to when each caller called that they may concern.
@@ -109,7 +111,7 @@ stretch AS (
     ) m USING (spread_no)
     WINDOW in_turn AS (PARTITION BY s.spread_no ORDER BY m.moment)
 ),
--- What was taken from each, where its token is not known to be younger. A child by exchange is never covered.
+-- What was taken from each, where its token is not known to be younger. A child by exchange is covered as by a revocation.
 lost AS (
     SELECT s.stretch_no, s.taken.scope, r.event_id AS revocation_event, r.revoked_at, r.revoked_true,
            r.revoked_at + to_microseconds((r.after_s * 1000000)::BIGINT) AS certain_from,
@@ -121,7 +123,7 @@ lost AS (
     LEFT JOIN caller_token t ON t.caller_id = c.caller_id
     LEFT JOIN clock_error i ON i.source = c.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
     WHERE NOT c.token_known
-       OR (t.kind <> 'exchange'
+       OR ((t.kind <> 'exchange' OR t.client_id = r.of_client OR t.token_id = r.token_id)
            AND t.issued_at - to_microseconds((i.before_s * 1000000)::BIGINT) <= r.revoked_at + to_microseconds((r.after_s * 1000000)::BIGINT))
 ),
 -- Calls proven to come after the end of the token belong to REV-1 and INT-2. A downgrade whose stamp is a little later may have been first.
@@ -246,6 +248,7 @@ WHERE s.own_set_id IS NOT NULL OR e.stretch_no IS NULL
         "caller_token",
         "tenant_token",
         "issued",
+        "same_client",
         "clock_error",
     ),
     windowed=True,

@@ -19,6 +19,36 @@ def taken(when: str, *scopes: str, target_kind: str = "grant", **more: Any) -> d
 
 FIRES = (
     Example(
+        "an agent that gets its tokens by exchange goes on sending after that was taken from its grant",
+        (
+            consent("10 09:00", BOTH),
+            token("10 11:00", "t1", BOTH, "10 13:00", kind="exchange", parent_token_id="t0"),
+            taken("10 12:00", "mail.send"),
+            use("10 12:10", SEND),
+            use("10 12:30", READ),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "severity": "critical",
+                "token_id": "t1",
+                "grant_id": "g1",
+                "scopes": ["mail.send"],
+                "events": 2,
+            },
+        ),
+    ),
+    Example(
+        "the token that an agent got by exchange is narrowed itself",
+        (
+            consent("10 09:00", BOTH),
+            token("10 11:00", "t1", BOTH, "10 13:00", kind="exchange", parent_token_id="t0"),
+            taken("10 12:00", "mail.send", target_kind="token"),
+            use("10 12:10", SEND),
+        ),
+        ({"verdict": "violation", "token_id": "t1", "scopes": ["mail.send"], "detail": {"uses_after": 1}},),
+    ),
+    Example(
         "a key of that id was issued again, in another tenant",
         (
             consent("10 09:00", BOTH, tenant="one"),
@@ -218,13 +248,22 @@ SILENT = (
         ),
     ),
     Example(
-        "a child by token exchange is never covered",
+        "what another client got in exchange for the token is not covered",
         (
             consent("10 09:00", BOTH),
             token("10 11:00", "t1", BOTH, "10 13:00"),
-            token("10 11:30", "t2", BOTH, "10 13:00", kind="exchange", parent_token_id="t1"),
+            token("10 11:30", "t2", BOTH, "10 13:00", kind="exchange", parent_token_id="t1", client_id="calendar"),
             taken("10 12:00", "mail.send"),
-            use("10 12:10", SEND, "t2"),
+            use("10 12:10", SEND, "t2", client_id="calendar"),
+        ),
+    ),
+    Example(
+        "what an agent got by exchange does not end with what is taken from the person",
+        (
+            consent("10 09:00", BOTH),
+            token("10 11:00", "t1", BOTH, "10 13:00", kind="exchange", parent_token_id="t0"),
+            taken("10 12:00", "mail.send", target_kind="subject"),
+            use("10 12:10", SEND),
         ),
     ),
 )
