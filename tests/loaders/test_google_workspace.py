@@ -249,9 +249,10 @@ def test_a_domain_wide_delegation_and_its_removal_are_of_one_grant(load):
             ),
         ]
     )
+    # a delegation is for all users of the customer, whichever of its domains the record names
     ours, other = loaded.rows["issuance"]
     ended = loaded.one("revocation")
-    assert ours["grant_id"] == ended["grant_id"] != other["grant_id"]
+    assert ours["grant_id"] == ended["grant_id"] == other["grant_id"]
     assert (ours["scopes"], other["scopes"]) == (sorted([MAIL, DRIVE]), None)
     assert (ended["kind"], ended["target_kind"], ended["client_id"], ended["subject_id"]) == (
         "revoke",
@@ -259,6 +260,42 @@ def test_a_domain_wide_delegation_and_its_removal_are_of_one_grant(load):
         "103",
         None,
     )
+
+
+ROBOT = "104711471147114711471"
+
+
+def by_robot(name, **more):
+    """Write what a service account does: its client id is a number, and the actor is whom it acts as."""
+    return happening(name, client_id=ROBOT, app_name="Sync", client_type="WEB", **more)
+
+
+def test_a_service_account_acts_by_its_delegation_and_no_user_consents(load):
+    call_ = {"api_name": "admin", "method_name": "directory.tokens.list", "num_response_bytes": 0}
+    given_ = {"API_CLIENT_NAME": ROBOT, "DOMAIN_NAME": "example.com"}
+    own = "sync@project.iam.gserviceaccount.com"
+    loaded = load(
+        [
+            administer("AUTHORIZE_API_CLIENT_ACCESS", "DOMAIN_SETTINGS", **given_, API_SCOPES=[MAIL, DRIVE]),
+            activity(by_robot("authorize", scope=[MAIL], scope_data=[MAIL])),
+            activity(by_robot("activity", **call_), email="bob@b.example", qualifier="2"),
+            administer("REMOVE_API_CLIENT_ACCESS", "DOMAIN_SETTINGS", **given_),
+            activity(by_robot("authorize", scope=[DRIVE]), email=own, qualifier="3"),
+            activity(authorize(MAIL), qualifier="4"),
+        ]
+    )
+    delegated, minted, itself, consented = sorted(loaded.rows["issuance"], key=lambda row: row["line_no"])
+    columns = ("kind", "token_kind", "subject_id", "subject_kind", "scopes", "consent_actor", "consent_kind")
+    assert [tuple(row[name] for name in columns) for row in (delegated, minted, itself, consented)] == [
+        ("consent", None, None, None, sorted([MAIL, DRIVE]), "admin@example.com", "admin"),
+        ("token", "access", "ada@example.com", "user", [MAIL], None, None),
+        ("token", "access", own, "service", [DRIVE], None, None),
+        ("consent", None, "ada@example.com", "user", [MAIL], "ada@example.com", "user"),
+    ]
+    used, ended = loaded.one("usage"), loaded.one("revocation")
+    assert (used["client_id"], used["subject_id"]) == (ROBOT, "bob@b.example")
+    assert delegated["grant_id"] == minted["grant_id"] == used["grant_id"] == ended["grant_id"]
+    assert len({row["grant_id"] for row in (delegated, itself, consented)}) == 3
 
 
 # Dialects.
@@ -371,6 +408,81 @@ def test_type_may_be_missing(load):
     event = authorize(MAIL)
     del event["type"]
     assert load([activity(event)]).counts() == {"records": 1, "issuance": 1}
+
+
+def change_access(old, new, **more):
+    """Write that an admin changed what an app may do."""
+    values = {name: value for name, value in (("OLD_VALUE", old), ("NEW_VALUE", new)) if value is not None}
+    return happening(
+        "CHANGE_APP_ACCESS", "SECURITY_SETTINGS", OAUTH2_APP_ID=CLIENT, **values, ORG_UNIT_NAME="Sales", **more
+    )
+
+
+def by_admin(*events, **more):
+    """Write one item of the admin application with these events."""
+    return activity(*events, application="admin", email="admin@example.com", **more)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "narrows"),
+    [
+        ("Trusted", "Blocked", True),
+        ("Limited", "Blocked", True),
+        (None, "BLOCKED", True),
+        ("Trusted", "Limited", True),
+        ("Trusted", "Specific Google data", True),
+        ("Trusted", "Unconfigured", True),
+        ("Blocked", "Trusted", False),
+        ("Limited", "Trusted", False),
+        ("Unconfigured", "Trusted", False),
+        ("Specific Google data", "Limited", False),
+        ("Limited", "Specific Google data", False),
+        ("Trusted", "Trusted", False),
+        ("Trusted", None, False),
+        (None, None, False),
+    ],
+)
+@pytest.mark.parametrize("written", [lambda record: [record], as_elastic, as_panther])
+def test_the_old_and_the_new_value_tell_which_way_the_access_of_an_app_went(load, written, old, new, narrows):
+    loaded = load(written(by_admin(change_access(old, new, OAUTH2_APP_NAME="Mail copilot"))))
+    if not narrows:
+        assert loaded.counts() == {"records": 1, "ignored": 1}
+        assert loaded.ignored == {"policy for apps, which grants nothing by itself": 1}
+        return
+    assert loaded.counts() == {"records": 1, "revocation": 1}
+    row = loaded.one("revocation")
+    assert (row["kind"], row["target_kind"], row["client_id"], row["client_name"], row["reason"], row["initiator"]) == (
+        "downgrade",
+        "policy",
+        CLIENT,
+        "Mail copilot",
+        "CHANGE_APP_ACCESS",
+        "admin",
+    )
+
+
+def test_what_google_writes_under_the_older_and_the_newer_name_is_one_change(load):
+    changes = (
+        ("ADD_TO_BLOCKED_OAUTH2_APPS", "Limited", "Blocked"),
+        ("ADD_TO_TRUSTED_OAUTH2_APPS", "Blocked", "Trusted"),
+        ("ADD_TO_LIMITED_OAUTH2_APPS", "Trusted", "Limited"),
+        ("ADD_TO_TRUSTED_BY_OAUTH_SCOPE_OAUTH2_APPS", "Trusted", "Specific Google data"),
+        ("ADD_TO_BLOCKED_OAUTH2_APPS", None, None),
+    )
+    loaded = load(
+        [
+            by_admin(
+                happening(older, "SECURITY_SETTINGS", OAUTH2_APP_ID=CLIENT, ORG_UNIT_NAME="Sales"),
+                change_access(old, new),
+                qualifier=str(number),
+            )
+            for number, (older, old, new) in enumerate(changes)
+        ]
+    )
+    ended = sorted(loaded.rows["revocation"], key=lambda row: row["line_no"])
+    assert [row["reason"] for row in ended] == [*["CHANGE_APP_ACCESS"] * 3, "ADD_TO_BLOCKED_OAUTH2_APPS"]
+    assert {row["client_id"] for row in ended} == {CLIENT}
+    assert loaded.ignored == {"policy for apps, which grants nothing by itself": 1}
 
 
 def test_the_number_of_bytes_is_a_text_or_a_number(load):

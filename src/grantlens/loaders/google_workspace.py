@@ -4,7 +4,9 @@ What the mapping decides, and why:
 
 - **Grant**: this log has no token id at all. A grant is one client for one user, so its id is derived from
   customer, client and user; `authorize`, `activity`, `revoke` and the admin's `REVOKE_3LO_TOKEN` all give the
-  same one. A domain-wide delegation stands for all users of a domain: `@domain` takes the place of the user.
+  same one. A domain-wide delegation stands for all users of a customer: `@` takes the place of the user.
+- **A service account** has a number for its client id, and an app of a person has not. It writes `authorize` for each access token that it
+  asks for, several times an hour and with the user whom it acts as for the actor, who never was asked: a token of the delegation, no consent.
 - **Subject** is the e-mail address in lower case, not the profile id: admin events name the affected user by
   `USER_EMAIL` alone, and there the actor is the admin.
 - **Operation** is `method_name` as logged, which is the discovery method id (`gmail.users.history.list`,
@@ -16,7 +18,9 @@ What the mapping decides, and why:
   holds a sound one about access; an activity that holds none is rejected.
 - **Policy**: to trust an app or a service grants nothing yet, the user's consent has its own record, so it is ignored;
   to take the trust away, or to block an app or all of them, narrows access - of an organisational unit, or of everybody - and is
-  kept as a downgrade by policy. Which way `CHANGE_APP_ACCESS` went is not told by any page at hand: ignored.
+  kept as a downgrade by policy. `CHANGE_APP_ACCESS`, which is to replace the older names, tells the way by its old and new value: to `Blocked`,
+  or from `Trusted`. Where both stand in one activity, as they did in September 2026, only the newer is read. What `Limited` and `Specific
+  Google data` allow overlaps: a change between those, like one of `CHANGE_API_ACCESS`, of which no record was at hand, is ignored.
 - **A person** who was suspended, archived or deleted by an admin is disabled, and so is one whose account Google itself disabled
   (`account_disabled_...` of application `login`): Google's pages "Admin" and "Login audit activity events".
 - **A refusal** (`deny`) is a consent that was not given: Google's page names it, with `rejection_type` and the parameters of `authorize`.
@@ -72,10 +76,18 @@ FROM record
 WHERE r IS NOT NULL
 """
 
+
+def _value(name: str) -> str:
+    """Return SQL that reads one parameter of an event before its others are."""
+    listed = f"""list_filter(from_json(event.parameters, '[{{"name": "VARCHAR", "value": "VARCHAR"}}]'), lambda p: p.name = '{name}')[1].value"""
+    named = f"""from_json(event.parameters, '{{"{name}": "VARCHAR"}}').{name}"""
+    return f"lower(CASE WHEN starts_with(event.parameters, '[') THEN {listed} WHEN starts_with(event.parameters, '{{') THEN {named} END)"
+
+
 # One row for each event, and what it means: nothing more is read of one that means nothing here.
 # `nth_alike` tells apart events of one activity that are alike in everything.
-_EVENT = """
-SELECT * EXCLUDE (events, event), event.name AS name, event.parameters AS written,
+_EVENT = f"""
+SELECT * EXCLUDE (events, event, tells_newer), event.name AS name, event.parameters AS written,
        CASE WHEN len(events) = 1 THEN 1
             ELSE 1 + len(list_filter(list_slice(events, 1, nth - 1), lambda e: e = event)) END AS nth_alike,
        CASE application || ' ' || event.name
@@ -96,11 +108,16 @@ SELECT * EXCLUDE (events, event), event.name AS name, event.parameters AS writte
             WHEN 'login account_disabled_spamming_through_relay' THEN 'disable'
             WHEN 'admin AUTHORIZE_API_CLIENT_ACCESS' THEN 'delegate'
             WHEN 'admin REMOVE_API_CLIENT_ACCESS' THEN 'end delegation'
-            WHEN 'admin REMOVE_FROM_TRUSTED_OAUTH2_APPS' THEN 'disallow'
-            WHEN 'admin ADD_TO_BLOCKED_OAUTH2_APPS' THEN 'disallow'
+            WHEN 'admin REMOVE_FROM_TRUSTED_OAUTH2_APPS' THEN CASE WHEN NOT tells_newer THEN 'disallow' END
+            WHEN 'admin ADD_TO_BLOCKED_OAUTH2_APPS' THEN CASE WHEN NOT tells_newer THEN 'disallow' END
             WHEN 'admin BLOCK_ALL_THIRD_PARTY_API_ACCESS' THEN 'disallow'
-            WHEN 'admin DISALLOW_SERVICE_FOR_OAUTH2_ACCESS' THEN 'disallow' END AS meaning
-FROM (SELECT *, unnest(events) AS event, generate_subscripts(events, 1) AS nth FROM activity
+            WHEN 'admin DISALLOW_SERVICE_FOR_OAUTH2_ACCESS' THEN 'disallow'
+            WHEN 'admin CHANGE_APP_ACCESS' THEN
+                 CASE WHEN {_value("NEW_VALUE")} = 'blocked' OR ({_value("OLD_VALUE")} = 'trusted' AND {_value("NEW_VALUE")} <> 'trusted')
+                      THEN 'disallow' END END AS meaning
+FROM (SELECT *, unnest(events) AS event, generate_subscripts(events, 1) AS nth,
+             len(list_filter(events, lambda e: e.name = 'CHANGE_APP_ACCESS' AND contains(e.parameters, 'NEW_VALUE'))) > 0 AS tells_newer
+      FROM activity
       WHERE happened_at IS NOT NULL AND application IS NOT NULL)
 """
 
@@ -133,7 +150,6 @@ SELECT * EXCLUDE (names, texts, parameters),
             '[{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]')) END AS scope_data,
        nullif(texts[list_position(names, 'API_CLIENT_NAME')], '') AS api_client_name,
        CASE WHEN meaning = 'delegate' THEN parameters[list_position(names, 'API_SCOPES')] END AS api_scopes,
-       texts[list_position(names, 'DOMAIN_NAME')] AS domain_name,
        nullif(texts[list_position(names, 'APP_ID')], '') AS app_id,
        lower(nullif(coalesce(texts[list_position(names, 'USER_EMAIL')], texts[list_position(names, 'affected_email_address')]), ''))
            AS user_email,
@@ -157,7 +173,8 @@ SELECT *,
        CASE WHEN meaning IN ('consent', 'refuse', 'use', 'revoke') THEN actor_email
             WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable') THEN user_email
             END AS subject,
-       CASE WHEN meaning IN ('delegate', 'end delegation') THEN '@' || coalesce(lower(domain_name), '')
+       meaning IN ('consent', 'refuse', 'use', 'revoke') AND regexp_full_match(client, '[0-9]{18,}') AS is_robot,
+       CASE WHEN meaning IN ('delegate', 'end delegation') OR (is_robot AND coalesce(subject, '') NOT LIKE '%gserviceaccount.com') THEN '@'
             ELSE coalesce(subject, '') END AS holder,
        CASE WHEN client IS NOT NULL AND meaning <> 'disallow'
             THEN 'derived:google_workspace|' || coalesce(tenant, '') || '|' || client || '|' || holder END AS grant_id,
@@ -194,16 +211,16 @@ FROM (
 
 _ISSUANCE = """
 SELECT line_no, event_id, tenant, happened_at AS issued_at, received_at,
-       'consent' AS kind,
+       CASE WHEN is_robot THEN 'token' ELSE 'consent' END AS kind,
        CASE meaning WHEN 'refuse' THEN 'denied' ELSE 'success' END AS outcome,
        CASE WHEN meaning = 'refuse' THEN CASE rejection WHEN 'SCOPE_BLOCK' THEN 'scope' ELSE 'policy' END END AS denial_reason,
-       grant_id, client AS client_id, app_name AS client_name, subject AS subject_id,
+       grant_id, CASE WHEN is_robot THEN 'access' END AS token_kind, client AS client_id, app_name AS client_name, subject AS subject_id,
        CASE WHEN subject LIKE '%gserviceaccount.com' THEN 'service'
             WHEN subject IS NOT NULL THEN 'user' END AS subject_kind,
        CASE WHEN meaning = 'refuse' THEN scopes END AS scopes_requested,
        CASE WHEN meaning <> 'refuse' THEN scopes END AS scopes,
-       actor_email AS consent_actor,
-       CASE meaning WHEN 'delegate' THEN 'admin' ELSE 'user' END AS consent_kind,
+       CASE WHEN NOT is_robot THEN actor_email END AS consent_actor,
+       CASE WHEN NOT is_robot THEN CASE meaning WHEN 'delegate' THEN 'admin' ELSE 'user' END END AS consent_kind,
        ip
 FROM read
 WHERE meaning IN ('consent', 'refuse', 'delegate') AND mistake IS NULL
@@ -291,7 +308,7 @@ def _names(record: Mapping) -> list:
 
 LOADER = Loader(
     name="google_workspace",
-    version=4,
+    version=5,
     title="Google Workspace token and admin audit",
     recognise=_recognise,
     fields=_FIELDS,
