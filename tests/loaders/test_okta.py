@@ -786,3 +786,74 @@ def test_both_spellings_may_stand_in_one_file(load):
 def test_a_damaged_record_never_stops_a_load(load, records):
     records = [record | {"uuid": f"u{number}"} for number, record in enumerate(records)]  # so that none is a duplicate
     assert_all_accounted_for(load, records, "okta")
+
+
+JWT_BEARER = {"grantType": "urn:ietf:params:oauth:grant-type:jwt-bearer", "grantedScopes": "inventory:read"}
+
+
+@pytest.mark.parametrize("with_token", [False, True])
+def test_an_assertion_that_was_shown_for_an_access_token_is_its_parent(load, with_token):
+    assertion = token("id_jag", "IJ.one", subject=USER)
+    given_ = [token("access_token", "AT.two", subject=USER)] if with_token else []
+    record = event("app.oauth2.as.token.grant.access_token", assertion, *given_, actor=agent(), debug=JWT_BEARER)
+    row = load([record]).one("issuance")
+    assert (row["token_kind"], row["token_id"], row["parent_token_id"], row["outcome"]) == (
+        "access",
+        "AT.two" if with_token else None,
+        "IJ.one",
+        "success",
+    )
+    assert (row["client_id"], row["subject_id"], row["scopes"]) == ("wlp1", USER, ["inventory:read"])
+
+
+def test_a_refused_assertion_was_shown_and_not_asked_for(load):
+    assertion = token("id_jag", "IJ.one", subject=USER)
+    asked = {"grantType": "urn:ietf:params:oauth:grant-type:token-exchange"}
+    cases = {
+        "shown": event("app.oauth2.as.token.grant", assertion, actor=agent(), result="FAILURE", debug=JWT_BEARER),
+        "asked": event("app.oauth2.token.grant", assertion, actor=agent(), result="FAILURE", debug=asked),
+        "given": event("app.oauth2.token.grant.id_jag", assertion, actor=agent(), debug=asked),
+    }
+    assert each(load, "issuance", cases, ("outcome", "token_kind", "token_id", "parent_token_id")) == {
+        "shown": {"outcome": "denied", "token_kind": None, "token_id": None, "parent_token_id": "IJ.one"},
+        "asked": {"outcome": "denied", "token_kind": "id_jag", "token_id": None, "parent_token_id": None},
+        "given": {"outcome": "success", "token_kind": "id_jag", "token_id": "IJ.one", "parent_token_id": None},
+    }
+
+
+def test_a_device_secret_is_no_access_token_of_those_it_came_with(load):
+    record = event("app.oauth2.as.token.grant.device_secret", token(), token("refresh_token", "RT.one"))
+    row = load([record]).one("issuance")
+    assert (row["token_id"], row["token_kind"]) == (None, None)
+
+
+def test_a_user_gave_the_consent_that_oktas_system_wrote_down(load):
+    system = {"id": "okta", "type": "SystemPrincipal", "alternateId": "system@okta.com", "displayName": "Okta System"}
+    row = load([event("app.oauth2.as.consent.grant", consent("mail.read", "oagA"), actor=system)]).one("issuance")
+    assert (row["subject_id"], row["consent_actor"], row["consent_kind"]) == (USER, USER, "user")
+
+
+def test_an_api_service_integration_is_a_client_that_an_admin_let_in_and_shut_out(load):
+    integration = {"id": CLIENT, "type": "AppInstance", "alternateId": "Sync", "displayName": "Sync"}
+    admin = person("00uAdmin000000000001", "Grace Hopper")
+    life = [
+        event(f"integration.api_service.lifecycle.{end}", integration, actor=admin) for end in ("authorize", "revoke")
+    ]
+    nameless = event("integration.api_service.lifecycle.revoke", person(), actor=admin)
+    loaded = load([record | {"uuid": str(number)} for number, record in enumerate([*life, nameless])])
+    assert loaded.counts() == {"records": 3, "issuance": 1, "revocation": 1, "ignored": 1}
+    given_, ended = loaded.one("issuance"), loaded.one("revocation")
+    assert (given_["kind"], given_["client_id"], given_["client_name"], given_["subject_id"]) == (
+        "consent",
+        CLIENT,
+        "Sync",
+        None,
+    )
+    assert (given_["consent_kind"], given_["consent_actor"]) == ("admin", admin["id"])
+    assert (ended["kind"], ended["target_kind"], ended["client_id"], ended["initiator"], ended["actor_id"]) == (
+        "disable",
+        "client",
+        CLIENT,
+        "admin",
+        admin["id"],
+    )

@@ -14,7 +14,9 @@ What the mapping decides, and why:
 - **An API token is its own client**, by its id and name; whoever made it is the subject. The record of its end names no one else.
 - **A client's secret or key** is a credential of the client without an id in this log: its target is the client, and
   its own text, which the event shows, is never read. The event's shape is that of a collector's test record.
-- An admin's consent is for the client, and not for the admin.
+- An admin's consent is for the client, and not for the admin. So is that an API service integration of Okta's network was authorised: a client
+  by its id (`0oa...`), of which no record was at hand. A user's consent may have Okta's system for its actor: the user gave it nevertheless.
+- **An event that names a kind of token brings that kind**: what else stands among its targets was shown for it, as an ID-JAG is for an access token.
 - A failed request is no issuance and no revocation: it is kept with outcome `denied` or `error`. Its reason is an error of
   OAuth or of Okta's own (`no_matching_policy`): no real record shows one. That a refresh token came again has events of its own
   (`detect_reuse`, Okta's page "Refresh access tokens"), whose only real record names no token.
@@ -70,6 +72,10 @@ SELECT *,
                       WHEN event_type IN ('workload_principal.deactivate', 'workload_principal.delete') THEN 'disable'
                       WHEN regexp_matches(event_type, 'ai_agent[.]credential[.](create|activate)$') THEN 'secret'
                       WHEN regexp_matches(event_type, 'ai_agent[.]credential[.](deactivate|delete)$') THEN 'secret revoke' END
+            WHEN starts_with(event_type, 'integration.api_service.') THEN
+                 CASE WHEN len(list_filter(targets, lambda t: starts_with(t.id, '0oa'))) = 0 OR targets IS NULL THEN NULL
+                      WHEN event_type = 'integration.api_service.lifecycle.revoke' THEN 'disable'
+                      WHEN event_type = 'integration.api_service.lifecycle.authorize' THEN 'consent' END
             WHEN event_type IN ('user.session.clear', 'user.authentication.universal_logout') THEN 'sign-out'
             WHEN oauth IN ('credentials.lifecycle.create', 'credentials.lifecycle.activate') THEN 'secret'
             WHEN oauth IN ('credentials.lifecycle.deactivate', 'credentials.lifecycle.delete') THEN 'secret revoke'
@@ -97,12 +103,13 @@ SELECT *,
        list_filter(targets, lambda t: t.type = 'Token')[1] AS api_token,
        list_filter(targets, lambda t: t.type = 'User')[1] AS target_user,
        list_filter(targets, lambda t: CASE WHEN starts_with(event_type, 'workload_principal.') THEN starts_with(t.id, 'wlp')
+                                           WHEN starts_with(event_type, 'integration.') THEN starts_with(t.id, '0oa')
                                            ELSE t.type IN ('AppInstance', 'PublicClientApp', 'PublicClientAppEntity') END)[1] AS target_app,
        CASE WHEN starts_with(meaning, 'secret') THEN list_filter(targets, lambda t: t.detailEntry.clientid IS NOT NULL)[1] END AS secret,
        list_filter(targets, lambda t: t.type = 'AuthorizationServer')[1].id AS target_server,
        coalesce(actor.type LIKE 'PublicClientApp%' OR starts_with(actor.id, 'wlp'), false) AS by_app,
        coalesce(actor.alternateId = 'system@okta.com', false) AS by_system,
-       starts_with(event_type, 'app.oauth2.admin.') AS by_admin
+       starts_with(event_type, 'app.oauth2.admin.') OR starts_with(event_type, 'integration.') AS by_admin
 FROM known
 WHERE meaning IS NOT NULL OR is_api_call
 """
@@ -132,9 +139,12 @@ FROM named
 _ISSUED_STEP = """
 SELECT *, unnest(brought) AS token, generate_subscripts(brought, 1) AS nth
 FROM (
-    SELECT *, list_filter(tokens, lambda t: ends_with(oauth, '.' || t.type)) AS of_this_kind,
+    -- an assertion (ID-JAG) that an access token was asked for with stands among the targets, too
+    SELECT *, list_filter(tokens, lambda t: t.type = 'id_jag')[1].id AS assertion,
+           list_filter(tokens, lambda t: ends_with(oauth, '.' || t.type)) AS of_this_kind,
+           list_filter(tokens, lambda t: t.type <> 'id_jag' OR debug.grantType LIKE '%:token-exchange') AS of_any_kind,
            CASE WHEN meaning = 'token' AND len(of_this_kind) > 0 THEN of_this_kind
-                WHEN meaning = 'token' AND len(tokens) > 0 THEN tokens
+                WHEN meaning = 'token' AND oauth = 'token.grant' AND len(of_any_kind) > 0 THEN of_any_kind
                 ELSE [NULL] END AS brought
     FROM party
     WHERE outcome IS NOT NULL
@@ -173,7 +183,8 @@ SELECT line_no, happened_at AS issued_at, received_at,
             WHEN token.type = 'id_token' OR ends_with(oauth, '.id_token') THEN 'id'
             WHEN token.type = 'access_token' OR ends_with(oauth, '.access_token') THEN 'access' END AS token_kind,
        CASE WHEN meaning = 'reuse' OR (debug.grantType = 'refresh_token' AND token.type <> 'refresh_token')
-            THEN list_filter(tokens, lambda t: t.type = 'refresh_token')[1].id END AS parent_token_id,
+            THEN list_filter(tokens, lambda t: t.type = 'refresh_token')[1].id
+            WHEN meaning = 'token' AND token_kind IS DISTINCT FROM 'id_jag' THEN assertion END AS parent_token_id,
        session_id,
        CASE WHEN meaning = 'credential' THEN api_token.id ELSE client_id END AS client_id,
        CASE WHEN meaning = 'credential' THEN api_token.displayName ELSE client_name END AS client_name,
@@ -191,7 +202,7 @@ SELECT line_no, happened_at AS issued_at, received_at,
        CASE WHEN token.detailEntry.expires LIKE '____-__-_____:__:__%'
             THEN TRY_CAST(token.detailEntry.expires AS TIMESTAMPTZ) END AS expires_at,
        CASE WHEN meaning NOT IN ('consent', 'secret') THEN NULL
-            WHEN by_app AND meaning = 'consent' THEN subject_id ELSE actor.id END AS consent_actor,
+            WHEN meaning = 'consent' AND NOT by_admin AND (by_app OR by_system) THEN subject_id ELSE actor.id END AS consent_actor,
        CASE WHEN meaning <> 'consent' THEN NULL
             WHEN by_admin THEN 'admin' ELSE 'user' END AS consent_kind,
        ip, user_agent
@@ -332,7 +343,7 @@ def _spelled(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=7,
+    version=8,
     title="Okta System Log",
     recognise=mostly_inside(is_event),
     fields=EVENT,
