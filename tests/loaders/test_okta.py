@@ -346,6 +346,29 @@ def test_the_grant_type_tells_refresh_and_exchange(load):
     assert all(row["grant_type"] == grant for grant, row in rows.items())
 
 
+def test_the_id_of_an_access_token_tells_which_refresh_token_it_was_got_with(load):
+    # what was seen of a refresh names the access token alone
+    expected = {"AT.b2.oar1": "oar1", "AT.b.2-_x.oar1": "oar1", "AT.b2": None, "AT.oar1": None, "oar1": None}
+    kind = "app.oauth2.token.grant.access_token"
+    cases = {name: event(kind, person(), token(id=name), debug={"grantType": "refresh_token"}) for name in expected}
+    rows = each(load, "issuance", cases, ("parent_token_id",))
+    assert {name: row["parent_token_id"] for name, row in rows.items()} == expected
+    signed_in = event(kind, person(), token(id="AT.a1.oar1"), debug={"grantType": "authorization_code"})
+    assert load([signed_in]).one("issuance")["parent_token_id"] is None  # it came of a code
+
+
+@pytest.mark.parametrize("outcome", [None, {"result": "DENY", "reason": "Too many requests"}])
+def test_a_call_that_came_too_often_was_refused_for_that(load, outcome):
+    # its outcome is null in what was seen
+    limited = {"transaction": {"detail": {"requestApiTokenId": "00Tkey"}}, "outcome": outcome, "legacyEventType": None}
+    kind = "system.operation.rate_limit.violation"
+    row = load([event(kind, actor=person(), debug={"requestUri": "/api/v1/logs"}) | limited]).one("usage")
+    assert (row["outcome"], row["denial_reason"], row["token_id"]) == ("denied", "rate", "00Tkey")
+    assert (row["subject_id"], row["target"]) == (USER, "/api/v1/logs")
+    without = load([event(kind, actor=person()) | {"outcome": outcome, "legacyEventType": None}])
+    assert without.counts() == {"records": 1, "ignored": 1}
+
+
 def test_only_a_success_issues_or_revokes(load):
     issued = {
         "SUCCESS": "success",

@@ -17,6 +17,10 @@ What the mapping decides, and why:
 - An admin's consent is for the client, and not for the admin. So is that an API service integration of Okta's network was authorised: a client
   by its id (`0oa...`), of which no record was at hand. A user's consent may have Okta's system for its actor: the user gave it nevertheless.
 - **An event that names a kind of token brings that kind**: what else stands among its targets was shown for it, as an ID-JAG is for an access token.
+- **A refresh** names only what was given for it, the access token. The id of that ends with the id of the refresh token (`AT.....oar...`), which
+  Okta keeps when it rotates one (its page "Token inline hook", `data.refresh_token`): so it is the parent. What a code was given for has none.
+- **A call that came too often** is refused, whatever the result says: `system.operation.rate_limit.violation` has none. It is written once for each
+  period, of reads too, which leave no other event.
 - A failed request is no issuance and no revocation: it is kept with outcome `denied` or `error`. Its reason is an error of
   OAuth or of Okta's own (`no_matching_policy`): no real record shows one. That a refresh token came again has events of its own
   (`detect_reuse`, Okta's page "Refresh access tokens"), whose only real record names no token.
@@ -60,7 +64,9 @@ FROM spelled
 _KNOWN_STEP = """
 SELECT *,
        regexp_extract(event_type, '^app[.]oauth2[.](?:as[.]|admin[.])?(.+)$', 1) AS oauth,
-       CASE WHEN result IN ('SUCCESS', 'ALLOW') THEN 'success'
+       coalesce(regexp_matches(event_type, '^system[.][a-z]+[.]rate_limit[.]violation$'), false) AS is_rate_limited,
+       CASE WHEN is_rate_limited THEN 'denied'
+            WHEN result IN ('SUCCESS', 'ALLOW') THEN 'success'
             WHEN result IN ('FAILURE', 'DENY', 'CHALLENGE') THEN 'denied'
             WHEN result IS NOT NULL THEN 'error' END AS outcome,
        CASE WHEN reason IN ('authorization_pending', 'slow_down')
@@ -183,7 +189,9 @@ SELECT line_no, happened_at AS issued_at, received_at,
             WHEN token.type = 'id_token' OR ends_with(oauth, '.id_token') THEN 'id'
             WHEN token.type = 'access_token' OR ends_with(oauth, '.access_token') THEN 'access' END AS token_kind,
        CASE WHEN meaning = 'reuse' OR (debug.grantType = 'refresh_token' AND token.type <> 'refresh_token')
-            THEN list_filter(tokens, lambda t: t.type = 'refresh_token')[1].id
+            -- the id of an access token ends with that of the refresh token it was got with
+            THEN coalesce(list_filter(tokens, lambda t: t.type = 'refresh_token')[1].id,
+                          nullif(regexp_extract(token.id, '^AT[.].+[.](oar[^.]+)$', 1), ''))
             WHEN meaning = 'token' AND token_kind IS DISTINCT FROM 'id_jag' THEN assertion END AS parent_token_id,
        session_id,
        CASE WHEN meaning = 'credential' THEN api_token.id ELSE client_id END AS client_id,
@@ -279,7 +287,8 @@ FROM (SELECT *, unnest(ended_tokens) AS token, generate_subscripts(ended_tokens,
 # Okta's own API names the token that was used. Reads are not logged: a use is shown, its absence is not.
 _USAGE = """
 SELECT line_no, event_id, happened_at AS used_at, received_at,
-       CASE WHEN result = 'FAILURE' THEN 'error' ELSE outcome END AS outcome,
+       CASE WHEN result = 'FAILURE' AND NOT is_rate_limited THEN 'error' ELSE outcome END AS outcome,
+       CASE WHEN is_rate_limited THEN 'rate' END AS denial_reason,
        nullif(request.requestApiTokenId, '') AS token_id,  -- no session: one sign-in serves many clients
        coalesce(request.requestApiTokenClientId, CASE WHEN by_app THEN actor.id
                 WHEN starts_with(request.requestApiTokenId, '00T') THEN request.requestApiTokenId END) AS client_id,
@@ -343,7 +352,7 @@ def _spelled(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=8,
+    version=9,
     title="Okta System Log",
     recognise=mostly_inside(is_event),
     fields=EVENT,
