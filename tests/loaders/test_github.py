@@ -538,6 +538,21 @@ def test_the_end_of_an_oauth_token_names_none_and_ends_no_grant(load, action):
         assert set(column(name).values()) == {expected}
 
 
+def test_a_deploy_key_is_no_person(load):
+    """Its record has a word for an actor, and no number; a person may bear the name, who has one."""
+    git = {"repo": "acme/app", "user_id": 0, "programmatic_access_type": "Public Key (User/Deploy)"}
+    loaded = load(
+        [
+            event("git.clone", number=1, **git, actor="deploy_key", actor_id=None),
+            event("git.clone", number=2, **git, actor="deploy_key"),
+            event("git.clone", number=3, **git, actor="bob", actor_id=None),
+        ]
+    )
+    people = [(row["subject_id"], row["subject_name"]) for row in loaded.rows["usage"]]
+    assert people == [(None, None), ("7", "deploy_key"), ("bob", "bob")]
+    assert {row["client_id"] for row in loaded.rows["usage"]} == {None}
+
+
 def test_a_git_event_by_nobody_is_no_use_and_its_number_of_a_user_is_nobody(load):
     """Git events are written with `user_id` 0 and an empty `user`; who clones what is public is not named at all."""
     pat = {"programmatic_access_type": "Fine-grained personal access token", "user_programmatic_access_name": "ci"}

@@ -22,6 +22,7 @@ What the mapping decides, and why:
 - `oauth_access.regenerate` repeats the hash of the creation: a `refresh` of the same token.
 - Any record that names a token is a use of it: `api.request`, `git.*`, and the changes made through the API. A public repository is
   cloned by nobody with nothing: that is no use. Git events have the user's number `0`, which is nobody's.
+  Of a deploy key, which is a repository's, the actor is the word `deploy_key`, without a number: no person.
 - **What an agent does** (`actor_is_agent`) is a use, token or not, of the agent as client, for the person who started it (`user`), in the
   agent's session. Of GitHub's page on such events ("Audit log events for agents"); no record of one is among those that the tests read.
 - Times are milliseconds; in webhooks seconds, or text with an offset. `org` may be a text, a number or a list.
@@ -164,6 +165,7 @@ SELECT *,
        coalesce(nullif(hashed_token, ''), nullif(nullif(token_id, ''), '0')) AS token,
        coalesce(actor_is_agent, false) AS is_agent,
        coalesce(actor_is_bot, actor LIKE '%[bot]', false) AND NOT is_agent AS is_bot,
+       coalesce(actor = 'deploy_key' AND nullif(actor_id, '') IS NULL, false) AS is_deploy_key,
        is_webhook OR action LIKE 'integration_installation.%' AS is_installation,
        -- what else a token does to an app is a use of that token, not of the app
        action LIKE 'integration.%' AND meaning <> 'use' AS is_github_app,
@@ -255,8 +257,8 @@ SELECT line_no,
        grant_id,
        client_id, client_name,
        nullif(agent_session_id, '') AS session_id,
-       CASE WHEN is_agent THEN named_person WHEN NOT is_bot THEN coalesce(nullif(actor_id, ''), nullif(actor, '')) END AS subject_id,
-       CASE WHEN is_agent THEN nullif("user", '') WHEN NOT is_bot THEN nullif(actor, '') END AS subject_name,
+       CASE WHEN is_agent THEN named_person WHEN NOT is_bot AND NOT is_deploy_key THEN coalesce(nullif(actor_id, ''), nullif(actor, '')) END AS subject_id,
+       CASE WHEN is_agent THEN nullif("user", '') WHEN NOT is_bot AND NOT is_deploy_key THEN nullif(actor, '') END AS subject_name,
        CASE WHEN is_agent AND actor <> '' THEN [actor] END AS actor_chain,
        {_SCOPES} AS token_scopes,
        CASE WHEN action LIKE 'git.%' THEN 'github.com' ELSE 'api.github.com' END AS resource_server,
@@ -321,7 +323,7 @@ FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at I
 
 LOADER = Loader(
     name="github",
-    version=6,
+    version=7,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,
