@@ -195,3 +195,32 @@ def test_what_is_told_once_of_several_is_told_in_the_case_of_each(tmp_path):
         "{'subject': 'ada'}": {("INT-1", "ada", 2)},
         "{'subject': 'cy'}": {("INT-1", "cy", 0)},
     }
+
+
+def test_operations_that_no_catalogue_knows_are_told_in_the_case_of_each_who_called_them(store_of, tmp_path):
+    """Told once of their client; a person, grant or token of it that called nothing unknown has no part in it."""
+    (tmp_path / "catalogue.toml").write_text(
+        '[catalogue]\nname = "mail"\nversion = "1"\nlicence = "CC0-1.0"\nretrieved = "2026-07-01"\n'
+        '[[operation]]\nmethod = "GET"\npath = "/v1/messages/{id}"\nrequires = [["mail.read"]]\n'
+    )
+    records = []
+    for who, call in (("ann", "GET /v1/odd"), ("bob", "GET /v1/odder"), ("cy", CALL)):
+        mine = {"subject_id": who, "grant_id": f"g-{who}"}
+        records += [token("10 09:00", f"t-{who}", ["mail.read"], **mine), use("10 09:05", call, f"t-{who}", **mine)]
+    store = store_of(*records)
+    store.add(gl.Catalogue.build("toml", tmp_path / "catalogue.toml"))
+
+    def told(**about):
+        case = gl.Case(store, **about)
+        rows = [row for part in case.findings for row in part.to_dicts()]
+        return tuple(
+            [(row["verdict"], row["detail"]["operations"]) for row in found if row["rule"] == "OOS-1"]
+            for found in (rows, case.facts["broken"])
+        )
+
+    both = [("indeterminate", ["GET /v1/odd", "GET /v1/odder"])]
+    assert told(client="app") == (both, both)
+    for who, called in (("ann", "GET /v1/odd"), ("bob", "GET /v1/odder")):
+        own = [("indeterminate", [called])]
+        assert told(subject=who) == told(grant=f"g-{who}") == told(token=f"t-{who}") == (both, own)
+    assert told(subject="cy") == told(grant="g-cy") == told(token="t-cy") == ([], [])

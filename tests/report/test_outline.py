@@ -82,6 +82,10 @@ def test_clocks_that_agree_share_a_row(document):
 def test_the_facts_of_an_undecided_case_say_why_it_is(finding):
     unknown = finding(0, verdict="indeterminate", detail={"reasons": ["no catalogue knows the operation"]})
     assert outline.facts(unknown) == ["no catalogue knows the operation"]
+    unknown["detail"] |= {"operations": [*"abcdefg"], "operations_in_all": 1200, "grants": 3, "subjects": 1}
+    assert outline.facts(unknown) == [
+        "1,200 operations: a, b, c, d, e, and more", "3 grants, 1 subject", "no catalogue knows the operation"
+    ]  # fmt: skip
     detail = {"exposure_days": 3.0, "p_needed": 0.4, "action": "wait", "reason": "No use in 3 days; 30 are needed."}
     unused = finding(0, rule="PRV-1", verdict="indeterminate", detail=detail)
     assert outline.facts(unused) == ["proposal: wait", "No use in 3 days; 30 are needed"]

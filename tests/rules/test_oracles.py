@@ -149,7 +149,9 @@ def out_of_scope(log):
         client = call.get("client_id") or (token or {}).get("client_id")
         subject = call.get("subject_id") or (token or {}).get("subject_id")
         key = (client, subject, token["grant_id"] if token else None)
-        if operation is None or (held is None and ways != [set()]):
+        if operation is None and client:
+            counts["indeterminate", client, None, None, None] += 1
+        elif operation is None or (held is None and ways != [set()]):
             counts["indeterminate", *key, None] += 1
         elif held is not None:
             whole = held.union(*(IMPLIED.get(scope, set()) for scope in held))

@@ -156,7 +156,7 @@ def test_out_of_scope(written, reader):
             continue
         op, label = reader.operation(call)
         if op is None:
-            found.setdefault((*party(reader, call), None, "indeterminate"), 0)
+            found.setdefault((call["client_id"], None, None, None, "indeterminate"), 0)
         elif not any(set(alt) <= reader.closure(reader.scopes_of(call)) for alt in op["requires"]):
             found.setdefault((*party(reader, call), label, "violation"), 0)
     expected = keyed(written.expected("OOS-1"), "client_id", "subject_id", "grant_id", "operation")

@@ -35,8 +35,6 @@ from grantlens.window import format_time
 from grantlens.wording import plural
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from grantlens.engine.duckdb import Engine
     from grantlens.findings import Findings
     from grantlens.store import Store
@@ -102,9 +100,11 @@ class Case:
         with self._laid_out(LOCAL) as (engine, found):
             local = [finding for part in found for finding in part.to_dicts()]
             self._own = _own_ids(engine, self.about)
-            self._callers = set(engine.rows(_CALLERS))
+            callers = set(engine.rows(_CALLERS))
+            self._callers = callers | {(source, client, None) for source, client, _ in callers}
             self.facts = collect(engine, self.about, self._values, local)
             self.facts["broken"] = [row for row in local if row["verdict"] != "clear" and self._concerns(row)]
+            self._open = {(row["rule"], row["source"], row["client_id"]) for row in self.facts["broken"]}
             self.facts["parentless"] = sorted({row["source"] for row in self.facts["sources"]} & set(silent))
             self.facts["rules_asked"] = list(LOCAL)
             self.facts["rules_blind"] = {
@@ -140,7 +140,7 @@ class Case:
             pairs = zip(part.table["source"].to_pylist(), part.table[self.about.column].to_pylist(), strict=True)
             rows = [place for place, (source, value) in enumerate(pairs) if self._is_own(source, value)]
             if part.rule.id in _AT_ONCE:
-                rows = sorted({*rows, *self._told_at_once(part.table)})
+                rows = sorted({*rows, *self._told_at_once(part)})
             chosen.append(dataclasses.replace(part, table=part.table.take(rows or pyarrow.array([], "int64"))))
         return [part for part in chosen if len(part)]
 
@@ -259,22 +259,38 @@ class Case:
                 drop_focus(engine)
 
     def _concerns(self, finding: dict[str, Any]) -> bool:
-        return self._is_own(finding["source"], finding[self.about.column])
+        return self._is_own(finding["source"], finding[self.about.column]) or (
+            finding["rule"] in _AT_ONCE and self._is_of_several(*(finding[name] for name in self._told_by))
+        )
 
     def _is_own(self, source: str | None, value: str | None) -> bool:
         """Tell whether a finding's id is one of the case."""
         return self.about.is_it(source, value) if self.about.ids else value in self._own
 
-    def _told_at_once(self, table: pa.Table) -> Iterator[int]:
+    def _told_at_once(self, part: Findings) -> Iterator[int]:
         """Yield the places of findings that are told once of several tokens, grants or people, the calls of the case among them."""
-        callers = self._callers | {(source, client, None) for source, client, _ in self._callers}
-        names = ("source", "client_id", "subject_id", self.about.column, "detail")
-        for place, (*who, value, detail) in enumerate(zip(*(table[name].to_pylist() for name in names), strict=True)):
-            if value is None and tuple(who) in callers and json.loads(detail).get(f"{self.about.kind}s"):
+        rule, columns = part.rule.id, (part.table[name].to_pylist() for name in self._told_by)
+        for place, (source, client, *rest) in enumerate(zip(*columns, strict=True)):
+            if rule in LOCAL and (rule, source, client) not in self._open:
+                continue
+            if self._is_of_several(source, client, *rest):
                 yield place
 
+    @property
+    def _told_by(self) -> tuple[str, ...]:
+        return "source", "client_id", "subject_id", self.about.column, "detail"
 
-_AT_ONCE = ("INT-1", "OOS-3")
+    def _is_of_several(
+        self, source: str, client: str | None, subject: str | None, value: str | None, detail: str | dict[str, Any]
+    ) -> bool:
+        """Tell whether a finding that names none of its tokens, grants or people is of callers of the case."""
+        if value is not None or (source, client, subject) not in self._callers:
+            return False
+        told = json.loads(detail) if isinstance(detail, str) else detail
+        return bool(told.get(f"{self.about.kind}s"))
+
+
+_AT_ONCE = ("INT-1", "OOS-1", "OOS-3")
 """Rules that tell once of several tokens, grants or people of a client what holds for each of them: that it cannot be decided."""
 
 _CALLERS = "SELECT DISTINCT source, client_id, subject_id FROM named_caller SEMI JOIN focus_caller USING (caller_id)"

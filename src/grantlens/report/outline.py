@@ -12,7 +12,7 @@ from grantlens.report.accepted import seen_again
 from grantlens.report.labels import explained
 from grantlens.rule.rule import SEVERITIES, VERDICTS
 from grantlens.window import in_time
-from grantlens.wording import agree, chance, day, duration, plural
+from grantlens.wording import agree, chance, day, duration, first_few, plural
 
 LEVELS = tuple(reversed(SEVERITIES))
 """Severities, the worst first."""
@@ -143,6 +143,11 @@ def facts(finding: dict[str, Any]) -> list[str]:
             if detail["p_needed"] is not None:
                 parts.append(f"chance it is needed {chance(detail['p_needed'])}")
         parts.append(f"proposal: {detail['action']}")
+    if finding["rule"] == "OOS-1" and (named := detail.get("operations")):
+        parts.append(
+            f"{plural(detail['operations_in_all'], 'operation')}: {', '.join(first_few(named, 5, 'and more'))}"
+        )
+        parts.append(f"{plural(detail['grants'], 'grant')}, {plural(detail['subjects'], 'subject')}")
     if finding["rule"] == "PRV-6":
         parts.append(f"open {duration(detail['open_s'])} in all, {plural(detail['calls'], 'call')}")
     if finding["rule"].startswith("REV-"):

@@ -6,7 +6,7 @@ from grantlens.rules.out_of_scope.examples import FIRES, SILENT, UNDECIDABLE
 
 RULE = Rule(
     id="OOS-1",
-    version=8,
+    version=9,
     name="out_of_scope",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted scope permit at that moment?",
@@ -25,6 +25,7 @@ RULE = Rule(
         "named_caller",
         "operation_class",
         "stale_call",
+        "caller_segment",
     ),
     # The token's own scopes, else those the call repeats, else the grant's at that moment; unknown scopes or operations are undecided.
     rests_on=Evidence(scopes_of_a_call("catalogue", says=(WORKED,))),
@@ -108,9 +109,31 @@ required AS (
     )
     GROUP BY op_id
 ),
--- What no catalogue knows, or no log gives scopes for, is one finding for each client, subject and grant.
+-- That no log gives scopes is told of each client, subject and grant; that no catalogue knows an operation once of its client, whomever it calls for.
 keyed AS (
-    SELECT *, CASE WHEN judgement = 'out_of_scope' THEN operation_id END AS operation_key FROM judged
+    SELECT *, CASE WHEN judgement = 'out_of_scope' THEN operation_id END AS operation_key,
+           client_id IS NOT NULL AND coalesce(why_unknown = 'no catalogue knows the operation', false) AS of_client,
+           CASE WHEN NOT of_client THEN subject_id END AS subject_key, CASE WHEN NOT of_client THEN grant_id END AS grant_key
+    FROM judged
+),
+-- What these operations are called in the log; a target may stand there but once.
+unknown_operation AS (
+    SELECT k.source, k.tenant, k.client_id, nullif(coalesce(t.operation, concat_ws(' ', t.method, t.target)), '') AS operation, count(*) AS calls
+    FROM (
+        SELECT source, tenant, client_id, caller_id, segment_id, min(first_used_at) AS seen_from, max(last_used_at) AS seen_until
+        FROM keyed WHERE of_client GROUP BY ALL
+    ) k
+    JOIN usage_row u ON u.caller_id = k.caller_id AND u.used_at >= k.seen_from AND u.used_at <= k.seen_until AND u.outcome = 'success'
+    JOIN usage_target t ON t.target_id = u.target_id
+    LEFT JOIN usage_operation o ON o.target_id = u.target_id
+    LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
+    WHERE o.operation_id IS NULL AND o.match IS DISTINCT FROM 'container' AND s.segment_id IS NOT DISTINCT FROM k.segment_id
+    GROUP BY ALL
+),
+named_operation AS (
+    SELECT source, tenant, client_id, list(operation ORDER BY calls DESC, operation)[:20] AS most_called, count(*) AS operations
+    FROM unknown_operation WHERE operation IS NOT NULL
+    GROUP BY source, tenant, client_id
 )
 SELECT CASE WHEN k.operation_key IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN o.writes OR o.sensitive THEN 'critical' ELSE 'high' END AS severity,
@@ -118,13 +141,23 @@ SELECT CASE WHEN k.operation_key IS NULL THEN 'indeterminate' ELSE 'violation' E
             THEN coalesce(max(k.client_name), k.client_id, 'An unnamed client') || ' made calls that cannot be judged against its scopes'
             ELSE coalesce(max(k.client_name), k.client_id, 'An unnamed client') || ' called ' || any_value(o.label) || ' without a scope that permits it'
        END AS title,
-       k.source, k.tenant, k.client_id, k.subject_id, k.grant_id,
+       k.source, k.tenant, k.client_id, k.subject_key AS subject_id, k.grant_key AS grant_id,
        CASE WHEN count(DISTINCT k.token_id) = 1 AND count(k.token_id) = count(*) THEN min(k.token_id) END AS token_id,
        CASE WHEN count(DISTINCT k.resource_server) = 1 AND count(k.resource_server) = count(*) THEN min(k.resource_server) END AS resource_server,
        any_value(o.label) AS operation,
        list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))) AS scopes,
        min(k.first_used_at) AS first_seen, max(k.last_used_at) AS last_seen, sum(k.events)::BIGINT AS events,
-       CASE WHEN k.operation_key IS NULL THEN to_json({
+       CASE WHEN bool_or(k.of_client) THEN to_json({
+                'required': NULL,
+                'held': CASE WHEN bool_and(k.scopes IS NULL) THEN NULL ELSE list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))) END,
+                'match': CASE WHEN bool_and(k.of_client) THEN 'unmatched' ELSE 'in_catalogue' END,
+                'operations': coalesce(any_value(n.most_called), []),
+                'operations_in_all': coalesce(any_value(n.operations), 0),
+                'subjects': count(DISTINCT k.subject_id),
+                'grants': count(DISTINCT k.grant_id),
+                'tokens': count(DISTINCT k.token_id),
+                'reasons': list_sort(list_distinct(list(k.why_unknown)))})
+            WHEN k.operation_key IS NULL THEN to_json({
                 'required': NULL,
                 'held': CASE WHEN bool_and(k.scopes IS NULL) THEN NULL ELSE list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))) END,
                 'match': CASE WHEN bool_and(k.container) THEN 'container' WHEN bool_and(k.operation_id IS NULL) THEN 'unmatched' ELSE 'in_catalogue' END,
@@ -143,7 +176,8 @@ SELECT CASE WHEN k.operation_key IS NULL THEN 'indeterminate' ELSE 'violation' E
 FROM keyed k
 LEFT JOIN operation_class o ON o.operation_id = k.operation_key
 LEFT JOIN required r ON r.operation_id = k.operation_key
-GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_key, o.writes, o.sensitive
+LEFT JOIN named_operation n ON k.of_client AND n.source = k.source AND n.tenant IS NOT DISTINCT FROM k.tenant AND n.client_id = k.client_id
+GROUP BY k.source, k.tenant, k.client_id, subject_key, grant_key, k.operation_key, o.writes, o.sensitive
 """,
     fires=FIRES,
     silent=SILENT,

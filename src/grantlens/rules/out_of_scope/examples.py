@@ -175,13 +175,57 @@ SILENT = (
 
 UNDECIDABLE = (
     Example(
-        "an operation that no catalogue knows",
+        "operations that no catalogue knows: told once of their client, whomever it calls for, and what is undecided for another reason of each",
         (
             token("10 09:01", "t1", ["mail.read"], "10 12:00"),
             use("10 09:06", "GET /v1/secrets/9"),
             use("10 09:07", "GET /v1/odd"),
+            use("10 09:08", "GET /v1/odd", outcome="denied", status=403),
+            use("10 09:09", "GET /v1/messages/7"),
+            token("10 09:02", "t2", None, "10 12:00", subject_id="bob", grant_id="g2"),
+            use("10 09:10", "GET /v1/odd", "t2", subject_id="bob"),
+            use("10 09:11", "GET /v1/messages/7", "t2", subject_id="bob"),
+            use("10 13:00", "GET /v1/late", "t2", subject_id="bob"),
         ),
-        ({"verdict": "indeterminate", "operation": None, "events": 2, "detail": {"match": "unmatched"}},),
+        (
+            {
+                "verdict": "indeterminate",
+                "client_id": "app",
+                "subject_id": None,
+                "grant_id": None,
+                "operation": None,
+                "first_seen": "2026-07-10T09:06:00Z",
+                "last_seen": "2026-07-10T09:10:00Z",
+                "events": 3,
+                "detail": {
+                    "match": "unmatched",
+                    "operations": ["GET /v1/odd", "GET /v1/secrets/9"],
+                    "operations_in_all": 2,
+                    "subjects": 2,
+                    "grants": 2,
+                    "tokens": 2,
+                    "reasons": ["no catalogue knows the operation"],
+                },
+            },
+            {
+                "verdict": "indeterminate",
+                "subject_id": "bob",
+                "grant_id": "g2",
+                "events": 1,
+                "detail": {"match": "in_catalogue", "reasons": ["no log says which scopes were held"]},
+            },
+        ),
+    ),
+    Example(
+        "operations that no catalogue knows, of callers that no log names: they may be different clients",
+        (
+            use("10 09:06", "GET /v1/odd", None, client_id=None),
+            use("10 09:07", "GET /v1/odd", None, client_id=None, subject_id="bob"),
+        ),
+        tuple(
+            {"verdict": "indeterminate", "client_id": None, "subject_id": who, "detail": {"match": "unmatched"}}
+            for who in ("ann", "bob")
+        ),
     ),
     Example(
         "a token whose scopes no log names",

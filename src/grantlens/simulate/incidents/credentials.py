@@ -68,7 +68,8 @@ def okta_tokens(world: World) -> None:
     world.decide(at(10, 10), "leaver", "HR-4472", subject_id=oskar.subject_id)
     world.truth.expect("REV-10", "violation", source=okta.HOME, subject_id=oskar.subject_id)
     for key in (old, new, hers, his):
-        world.truth.expect("OOS-1", "indeterminate", **key.grant.parties)  # no log tells what an API token permits
+        # No log tells what an API token permits.
+        world.truth.expect("OOS-1", "indeterminate", source=key.grant.home, client_id=key.grant.client.client_id)
     world.truth.forbid("REV-10", "deactivated within a day", client_id=hers.token_id)
     for rule in ("PRV-3", "PRV-4"):
         world.truth.forbid(rule, "this log does not show what was read", client_id=unused.token_id)

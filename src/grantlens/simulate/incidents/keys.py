@@ -124,10 +124,9 @@ def aws_keys(world: World) -> None:
         aftermath(reader, key, revocation, offsets, outcomes="ss")
 
     for connection in (feeder, digest, namer, reader):
-        world.truth.expect("OOS-1", "indeterminate", **_parties(connection.grant))  # no log tells what a key permits
-        world.truth.forbid(
-            "REV-2", "a new key is not issued under the old one", client_id=connection.grant.client.client_id
-        )
+        who = connection.grant.client.client_id
+        world.truth.expect("OOS-1", "indeterminate", source=aws.HOME, client_id=who)  # no log tells what a key permits
+        world.truth.forbid("REV-2", "a new key is not issued under the old one", client_id=who)
     world.truth.expect("OOS-1", "indeterminate", source=aws.HOME, client_id=aws.user("key-keeper"))
     world.truth.forbid("REV-9", "it had ended its key itself", client_id=aws.user("mail-digest"))
 
@@ -182,7 +181,7 @@ def aws_switched(world: World) -> None:
 
     for connection in (watcher, mapper, printer, till):
         who = connection.grant.client.client_id
-        world.truth.expect("OOS-1", "indeterminate", **_parties(connection.grant))
+        world.truth.expect("OOS-1", "indeterminate", source=aws.HOME, client_id=who)
         world.truth.forbid("REV-2", "a key that is switched on is not issued under a revoked one", client_id=who)
         world.truth.forbid("INT-4", "a key that is switched on again keeps its id", client_id=who)
     for slug in ("rate-watcher", "seat-mapper"):

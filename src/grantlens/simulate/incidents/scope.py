@@ -150,7 +150,7 @@ def unknown_operation(world: World) -> None:
     legacy = Operation("postbox", MAIL, "GET /legacy/{box}/dump", ((),))
     for number in range(2):
         connection.call(token, moment + timedelta(seconds=30 + number * 40), legacy)
-    world.truth.expect("OOS-1", "indeterminate", **key(connection), events=2)
+    world.truth.expect("OOS-1", "indeterminate", client_id="mail-archiver", events=2)
     resume(connection, moment)
 
 
