@@ -86,6 +86,8 @@ def test_the_facts_of_an_undecided_case_say_why_it_is(finding):
     assert outline.facts(unknown) == [
         "1,200 operations: a, b, c, d, e, and more", "3 grants, 1 subject", "no catalogue knows the operation"
     ]  # fmt: skip
+    unknown["detail"]["operations"] = ["GET /" + 3000 * "x"]
+    assert len(outline.facts(unknown)[0]) < 200, "a target may be a long one"
     detail = {"exposure_days": 3.0, "p_needed": 0.4, "action": "wait", "reason": "No use in 3 days; 30 are needed."}
     unused = finding(0, rule="PRV-1", verdict="indeterminate", detail=detail)
     assert outline.facts(unused) == ["proposal: wait", "No use in 3 days; 30 are needed"]

@@ -11,6 +11,7 @@ from grantlens.findings.severity import at_or_above, worst
 from grantlens.report.accepted import seen_again
 from grantlens.report.labels import explained
 from grantlens.rule.rule import SEVERITIES, VERDICTS
+from grantlens.visible import visible
 from grantlens.window import in_time
 from grantlens.wording import agree, chance, day, duration, first_few, plural
 
@@ -144,9 +145,8 @@ def facts(finding: dict[str, Any]) -> list[str]:
                 parts.append(f"chance it is needed {chance(detail['p_needed'])}")
         parts.append(f"proposal: {detail['action']}")
     if finding["rule"] == "OOS-1" and (named := detail.get("operations")):
-        parts.append(
-            f"{plural(detail['operations_in_all'], 'operation')}: {', '.join(first_few(named, 5, 'and more'))}"
-        )
+        names = first_few([visible(name, longest=80) for name in named], 5, "and more")
+        parts.append(f"{plural(detail['operations_in_all'], 'operation')}: {', '.join(names)}")
         parts.append(f"{plural(detail['grants'], 'grant')}, {plural(detail['subjects'], 'subject')}")
     if finding["rule"] == "PRV-6":
         parts.append(f"open {duration(detail['open_s'])} in all, {plural(detail['calls'], 'call')}")
