@@ -1,8 +1,8 @@
 """Microsoft Entra: sign-ins, directory audit, Microsoft Graph and Azure AD Graph activity.
 
 One file for each log: `signins`, `audit`, `graph_activity`; `shape` brings the three ways in which they
-are exported to one list of columns, `token_id` the four ways of writing a token's id to one. A record inside that of a
-collector (Elastic's Azure logs) is taken out first.
+are exported to one list of columns, `hunting` Defender's table of Graph calls to that of Graph activity, `token_id` the four ways of
+writing a token's id to one. A record inside that of a collector (Elastic's Azure logs) is taken out first.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from grantlens.loaders.collected import OPENED, mostly_inside, opened
 from grantlens.loaders.loader import Join, Loader
-from grantlens.loaders.microsoft_entra import audit, graph_activity, signins
+from grantlens.loaders.microsoft_entra import audit, graph_activity, hunting, signins
 from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, structure
 
 _IGNORED = """
@@ -38,6 +38,8 @@ def _kind(record: Mapping) -> str | None:
         return "audit"
     if {"signinactivityid", "requesturi", "appid"} <= names:
         return "activity"
+    if hunting.is_row(names):
+        return "hunting"
     if {"createddatetime", "appid", "status"} <= names and names & {
         "uniquetokenidentifier",
         "isinteractive",
@@ -58,6 +60,8 @@ def _dialect(sample: Sequence[Mapping]) -> Loader:
     """
     inner = [opened(record) for record in sample]
     kinds = {kind for kind in map(_kind, inner) if kind}
+    if "hunting" in kinds:
+        return replace(hunting.fitted(_LOADER, inner), otherwise=_fitted(inner, KINDS, ()))
     carried = set().union(*(_CARRIES.get(kind, set()) for kind in kinds))
     carries = tuple(log for log in _LOADER.carries if log in carried) or _LOADER.carries
     whole = _fitted(inner, KINDS, carries)
@@ -95,7 +99,7 @@ def _fitted(sample: Sequence[Mapping], kinds: Set[str], carries: tuple[str, ...]
 
 _LOADER = Loader(
     name="microsoft_entra",
-    version=12,
+    version=13,
     title="Microsoft Entra sign-ins, directory audit and Graph activity",
     recognise=mostly_inside(_kind),
     fields="",

@@ -55,7 +55,12 @@ _ENVELOPED = _in_logs({_ALL: "tenantId callerIpAddress", _SIGN_IN: "resourceId"}
 """Names that mean one thing in the envelope and another below `properties`."""
 _BARE = _in_logs({_ALL: "AADTenantId", _SIGN_IN: "resourceIdentity", _SIGN_IN | _CALL: "timeGenerated"})
 """Names that only Log Analytics has, or that say there what no other does; its TenantId is the workspace, no directory."""
-_NUMBERS = {"responseStatusCode": "INTEGER", "httpStatusCode": "INTEGER", "responseSizeBytes": "BIGINT"}
+_NUMBERS = {
+    "responseStatusCode": "INTEGER",
+    "httpStatusCode": "INTEGER",
+    "responseSizeBytes": "BIGINT",
+    "responseSize": "BIGINT",
+}
 
 
 def is_enveloped(sample: Sequence[Mapping]) -> bool:
@@ -84,18 +89,19 @@ def structure(sample: Sequence[Mapping], kinds: Set[str] = KINDS) -> str:
     """
     if is_enveloped(sample):
         inner = [record["properties"] for record in sample if isinstance(record.get("properties"), Mapping)]
-        properties = _spelled(_read(_RECORD | _ENVELOPED, kinds), inner)
-        return json.dumps(_spelled(_read(_ENVELOPE, kinds), sample) | {"properties": properties})
-    return json.dumps(_spelled(_read(_ENVELOPE | _RECORD | _BARE, kinds), sample))
+        properties = spelled(_read(_RECORD | _ENVELOPED, kinds), inner)
+        return json.dumps(spelled(_read(_ENVELOPE, kinds), sample) | {"properties": properties})
+    return json.dumps(spelled(_read(_ENVELOPE | _RECORD | _BARE, kinds), sample))
 
 
 def _read(names: Mapping[str, frozenset[str]], kinds: Set[str]) -> list[str]:
     return [name for name, logs in names.items() if logs & kinds]
 
 
-def _spelled(names: Sequence[str], sample: Sequence[Mapping]) -> dict[str, str]:
+def spelled(names: Sequence[str], sample: Sequence[Mapping]) -> dict[str, str]:
+    """Return the type of each name, in the spelling of these records."""
     seen = {name.lower(): name for record in sample for name in record}
-    pascal = any(name in seen.values() for name in ("TimeGenerated", "OperationName", "CreatedDateTime"))
+    pascal = any(name in seen.values() for name in ("TimeGenerated", "OperationName", "CreatedDateTime", "RequestUri"))
 
     def spell(name: str) -> str:
         return seen.get(name.lower()) or (name[0].upper() + name[1:] if pascal else name)

@@ -1,0 +1,142 @@
+"""Graph calls as Defender's table GraphApiAuditEvents has them: the same rows as Graph activity gives, and no silence that counts."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+
+import grantlens as gl
+from grantlens.loaders.microsoft_entra import LOADER
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
+from tests.loaders.test_microsoft_entra import CLIENT, CLIENT_SP, TENANT, USER, call, from_log_analytics, sign_in, uti
+
+
+def row(number=1, **changes):
+    """Write a row of the table; a change of None leaves the column empty."""
+    return {
+        "Timestamp": "2026-07-01T10:05:00.7654321Z",
+        "IdentityProvider": "",
+        "ApiVersion": "v1.0",
+        "ApplicationId": CLIENT,
+        "IPAddress": "198.51.100.7",
+        "ClientRequestId": f"client-{number}",
+        "EntityType": "user",
+        "RequestUri": "https://graph.microsoft.com/v1.0/me/messages?$top=5",
+        "AccountObjectId": USER,
+        "OperationId": "one-for-the-batch",
+        "Location": "West Europe",
+        "RequestDuration": "71000",
+        "RequestId": f"request-{number}",
+        "RequestMethod": "GET",
+        "ResponseStatusCode": "200",
+        "Scopes": "Mail.Read User.Read",
+        "UniqueTokenIdentifier": uti(number),
+        "TargetWorkload": "Microsoft.Exchange",
+        "ServicePrincipalId": CLIENT_SP,
+        "ResponseSize": 64,
+        **changes,
+    }
+
+
+def as_csv(rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+SHAPES = {
+    "one a line": lambda rows: "".join(json.dumps(each) + "\n" for each in rows),
+    "answer of runHuntingQuery": lambda rows: json.dumps(
+        {"schema": [{"name": "Timestamp", "type": "DateTime"}], "results": rows}
+    ),
+    "CSV": as_csv,
+    "a time of Log Analytics alone, and a workspace": lambda rows: json.dumps(
+        [
+            {("TimeGenerated" if name == "Timestamp" else name): value for name, value in each.items()}
+            | {"TenantId": "a-workspace"}
+            for each in rows
+        ]
+    ),
+    "the address as tenants spell it": lambda rows: json.dumps(
+        [{("IpAddress" if name == "IPAddress" else name): value for name, value in each.items()} for each in rows]
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_row_says_what_graph_activity_says_of_the_call(load, shape):
+    found = load(SHAPES[shape]([row(), row(2, ResponseStatusCode="403")]))
+    assert (found.batch["loader"], found.counts()) == ("microsoft_entra", {"records": 2, "usage": 2})
+    mine, denied = found.rows["usage"]
+    (activity,) = load([call(requestId="request-1", tenantId=None) | {"tenantId": None, "resourceId": None}]).rows[
+        "usage"
+    ]
+    differing = {name for name in mine if mine[name] != activity[name]}
+    assert differing <= {"user_agent", "line_no", "batch_id", "caller_id"}
+    assert (mine["user_agent"], mine["tenant"]) == (None, None)
+    assert (denied["outcome"], denied["status"], denied["denial_reason"]) == ("denied", 403, "other")
+
+
+@pytest.mark.parametrize(
+    ("changes", "subject"),
+    [
+        ({"EntityType": "User"}, USER),
+        ({"EntityType": "app", "AccountObjectId": CLIENT_SP}, None),
+        ({"EntityType": "ServicePrincipal", "AccountObjectId": "another"}, None),
+        ({"EntityType": "", "AccountObjectId": CLIENT_SP}, None),
+        ({"EntityType": ""}, USER),  # nobody passes for an application
+        ({"EntityType": "something new"}, USER),
+        ({"EntityType": "app", "AccountObjectId": ""}, None),
+    ],
+)
+def test_a_person_is_told_from_an_application(load, changes, subject):
+    assert load([row(**changes)]).one("usage")["subject_id"] == subject
+
+
+def test_what_a_row_leaves_empty_is_not_known(load):
+    """Empty scopes are those of an application, whose roles the table does not have; requests of a batch stay several."""
+    rows = [row(number, Scopes="", UniqueTokenIdentifier="", RequestId="") for number in (1, 2)]
+    rows[1]["RequestUri"] = "/beta/users"
+    first, second = load(rows).rows["usage"]
+    assert (first["token_scopes"], first["token_id"], first["session_id"]) == (None, None, None)
+    assert (first["event_id"], first["target"], second["target"]) != (
+        "one-for-the-batch",
+        "/v1.0/me/messages",
+        "/beta/users",
+    )
+    assert {first["resource_server"], second["resource_server"]} == {"graph.microsoft.com"}
+
+
+def test_its_calls_meet_the_sign_ins_and_its_silence_counts_for_nothing(tmp_path):
+    log, table = tmp_path / "sign-ins.json", tmp_path / "table.csv"
+    log.write_text(json.dumps([sign_in()]))
+    table.write_text(as_csv([row()]))
+    with gl.open(":memory:") as store:
+        store.load(log)
+        store.load(table)
+        met = store.engine.rows(
+            "SELECT count(*) FROM usage u JOIN issuance i USING (source, token_id) WHERE u.used_at = $at",
+            {"at": datetime(2026, 7, 1, 10, 5, 0, 765432, tzinfo=UTC)},
+        )
+    assert met == [(1,)]
+    assert LOADER.fitted([row()]).carries == LOADER.fitted([row(), sign_in()]).carries == ()
+
+
+def test_other_records_in_the_file_are_read_too(load):
+    """A query may join tables: what is no row of this one is read as what it is."""
+    found = load([row(), from_log_analytics(call(number=2)), from_log_analytics(sign_in())])
+    assert found.rejected == []
+    assert [len(found.rows[log]) for log in ("issuance", "usage")] == [1, 2]
+    assert {each["client_id"] for each in found.rows["usage"]} == {CLIENT}
+    assert {each["tenant"] for each in found.rows["usage"]} == {None, TENANT}
+
+
+@settings(max_examples=20, deadline=None)
+@given(lists_of_damaged([row(), row(2, EntityType="app"), row(3, ResponseStatusCode="403")]))
+def test_damaged_rows_are_accounted_for(load, records):
+    assert_all_accounted_for(load, records, "microsoft_entra")
