@@ -1,4 +1,4 @@
-"""Records inside those of a SIEM, whoever the provider: Wazuh, Splunk, Elasticsearch, OpenSearch, Defender, and tables as the Azure portal saves them.
+"""Records inside those of a SIEM, whoever the provider: Wazuh, Splunk, Elasticsearch, OpenSearch, Defender, and tables as a portal or console saves them.
 
 What a provider's own collectors put around a record the loaders read themselves, and fast (see `collected`). This is for what no loader
 knows as it stands: each line is taken out in Python, before its loader sees it.
@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from grantlens.errors import LoadError
+from grantlens.loaders.console import as_event
 from grantlens.loaders.loader import Loader
 
 DEPTH = 5
@@ -42,7 +43,7 @@ def layers(record: Mapping, zone: str | None = None) -> Iterator[Mapping]:
     >>> [*layers({"result": {"_raw": '{"integration": "github", "github": {"action": "team.create"}}'}})][-1]
     {'action': 'team.create'}
     """
-    inner: Mapping | None = in_utc(record, zone)
+    inner: Mapping | None = as_event(in_utc(record, zone))
     for _ in range(DEPTH):
         if inner is None:
             return

@@ -15,7 +15,6 @@ from grantlens.engine.duckdb import Engine
 from grantlens.errors import LoadError
 from grantlens.handwritten import items
 from grantlens.reading.chunk import RECORDS, Chunk, Lines, int_array, sliced
-from grantlens.secrecy import masked
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +31,7 @@ class CsvRows:
     """The rows of a CSV file as (key, line, JSON text).
 
     An empty cell means that the log does not say. The line is the one on which the row begins, also
-    where cells hold line breaks.
+    where cells hold line breaks. The second column of a name is called `<name> (2)`: the tables of some consoles have it.
     """
 
     def __init__(self, path: str, blocks: Iterable[bytes]) -> None:
@@ -49,9 +48,11 @@ class CsvRows:
         self._at_end = False
         self._peeked: list[tuple[int, list[str]]] = []
         self._left = self._rows()
-        twice = sorted(masked(name, 60) for name, times in Counter(self.header).items() if times > 1)
-        if twice:
-            raise LoadError(f"{path}: the header names {', '.join(twice)} twice.", "Give each column one name.")
+        met: Counter[str] = Counter()
+        for place, name in enumerate(self.header):
+            met[name] += 1
+            if met[name] > 1:
+                self.header[place] = f"{name} ({met[name]})"
 
     def peek(self, count: int) -> list[str]:
         """Return the first rows as JSON text; they are given again later."""
