@@ -2,8 +2,8 @@
 
 - **Entra**, sign-ins and audit logs: one column for each field, called as the page shows it, in English. The second of two columns of one
   name says what the first does. The table of changes has no id of its records, and of each target no more properties than it has columns for.
-- **Okta**, System Log: a column for each field that is one value. What stands in lists is left out but for targets, and so are details
-  of a target, hence scopes, lives of tokens and the people that they are for.
+- **Okta**, System Log: a column for each field that is one value. Of lists only targets are there, without their details: whose client a consent is
+  for, and how long a token lives, it does not say, nor the grant type and the scopes asked for.
 
 The names are those of tables that people published, or wrote readers for; what a cell looks like was seen in few of them.
 """
@@ -74,11 +74,12 @@ def _sign_in(row: Mapping[str, Any]) -> dict[str, Any]:
     code = str(row.get("Sign-in error code", ""))
     if not code.isdecimal():
         code = "0" if row["Status"] == "Success" else ""
+    ended = {"errorCode": code} if code else {}
     return {
         "createdDateTime": _utc(row["Date (UTC)"]),
         **_named(row, _SIGN_IN),
         **{name: _word(value) for name, value in _named(row, _WORDS).items()},
-        "status": {"errorCode": code, **_named(row, {"Failure reason": "failureReason"})},
+        "status": {**ended, **_named(row, {"Failure reason": "failureReason"})},
     }
 
 
