@@ -738,6 +738,115 @@ def test_a_token_of_the_identity_center_is_issued_and_used(load):
     assert issued["token_id"] == used["token_id"]
 
 
+SIGN_IN = f"arn:aws:signin:us-west-2:{ACCOUNT}:session/0a1b"
+AGENT = "arn:aws:signin:us-west-2::external-client/dcr/4c5d"
+MCP = "https://aws-mcp.us-west-2.api.aws/mcp"
+
+
+def approved(name, time="2026-07-01T10:00:00Z", asked=None, said=None, **more):
+    """Write what AWS Sign-In logs of OAuth: the person's session without a key, and no answer."""
+    who = more.pop("who", session(key=None, **({"signInSessionArn": SIGN_IN} if said else {})))
+    asked = {"resource": MCP, "client_id": AGENT} if asked is None else asked
+    said = {"success": "true"} | ({"signInSessionArn": SIGN_IN} | said if said else {})
+    return call(name, "signin", who, asked, time=time, eventID=f"e-{name}-{time}", additionalEventData=said, **more)
+
+
+def within(time, key="ASIAAGENT00000000001", **more):
+    """Write a call that the MCP server made for an agent."""
+    who = session(key=key, signInSessionArn=SIGN_IN) | {"invokedBy": "aws-mcp.amazonaws.com"}
+    return call(
+        "ListBuckets", "s3", who, time=time, eventID=f"e-{time}", sourceIPAddress="aws-mcp.amazonaws.com", **more
+    )
+
+
+def test_an_agent_that_a_person_lets_in_by_sign_in(load):
+    """A consent, its token and its refresh are one grant; the calls name their session, and go on under the role."""
+    who = session()["arn"]
+    loaded = load(
+        [
+            approved(
+                "AuthorizeOAuth2Access",
+                asked={"resource": MCP, "client_id": AGENT, "redirect_uri": "http://127.0.0.1:6/cb"},
+            ),
+            approved("CreateOAuth2Token", "2026-07-01T10:00:05Z", said={"grant_type": "authorization_code"}),
+            approved("CreateOAuth2Token", "2026-07-01T10:50:00Z", said={"grant_type": "refresh_token"}),
+            within("2026-07-01T10:01:00Z"),
+        ]
+    )
+    assert loaded.counts() == {"records": 4, "issuance": 3, "usage": 1}
+    consent, token, refreshed = issued = loaded.rows["issuance"]
+    assert [row["kind"] for row in issued] == ["consent", "token", "refresh"]
+    assert {(row["client_id"], row["subject_id"], row["subject_kind"], row["tenant"]) for row in issued} == {
+        (AGENT, who, "user", ACCOUNT)
+    }
+    assert {row["grant_id"] for row in issued} == {consent["grant_id"]}
+    assert {(tuple(row["audience"]), row["scopes"], row["token_id"], row["actor_chain"]) for row in issued} == {
+        ((MCP,), None, None, None)
+    }
+    assert [row["session_id"] for row in issued] == [None, SIGN_IN, SIGN_IN]
+    assert [row["grant_type"] for row in issued] == [None, "authorization_code", "refresh_token"]
+    assert [row["token_kind"] for row in issued] == [None, "access", "access"]
+    assert (consent["consent_actor"], consent["consent_kind"], token["consent_kind"], refreshed["outcome"]) == (
+        who,
+        "user",
+        None,
+        "success",
+    )
+    used = loaded.one("usage")
+    assert (used["session_id"], used["client_id"], used["token_id"]) == (SIGN_IN, ROLE, "ASIAAGENT00000000001")
+    assert used["actor_chain"] == ["aws-mcp.amazonaws.com", who]
+
+
+def test_the_client_that_sign_in_gives_to_whoever_signs_as_itself_names_nobody(load):
+    """It is the same in all accounts; the record is called as that of an agent is, and the caller's key stands in it."""
+    asked = {"resource": "aws-mcp.amazonaws.com", "client_id": "arn:aws:signin:::client-credentials/sigv4"}
+    loaded = load(
+        [approved("CreateOAuth2Token", asked=asked, said={"grant_type": "client_credentials"}, who=session())]
+    )
+    assert loaded.counts() == {"records": 1, "issuance": 1, "usage": 1}
+    issued = loaded.one("issuance")
+    assert (issued["kind"], issued["client_id"], issued["subject_id"], issued["subject_kind"]) == (
+        "token",
+        ROLE,
+        None,
+        "service",
+    )
+    assert (issued["session_id"], issued["parent_token_id"]) == (SIGN_IN, "ASIASESSION000000001")
+    assert (issued["actor_chain"], issued["audience"]) == ([session()["arn"]], ["aws-mcp.amazonaws.com"])
+    assert loaded.one("usage")["operation"] == "signin:CreateOAuth2Token"
+    assert loaded.one("usage")["session_id"] is None
+
+
+def test_what_sign_in_refuses_is_no_consent(load):
+    """Also where the record tells it by no error code."""
+    refused = approved("CreateOAuth2Token", said={"success": "false", "grant_type": "refresh_token"})
+    denied = approved("AuthorizeOAuth2Access", error=("AccessDenied", "no"))
+    assert [row["outcome"] for row in load([refused, denied]).rows["issuance"]] == ["denied", "denied"]
+
+
+def test_use_of_a_sign_in_session_after_its_refresh_token_was_revoked_is_found(tmp_path):
+    """Of an administrator's request his own session is not the one that ends."""
+    admin = user() | {"sessionContext": {"signInSessionArn": f"arn:aws:signin:us-west-2:{ACCOUNT}:session/other"}}
+    records = [
+        approved("CreateOAuth2Token", "2026-07-01T10:00:05Z", said={"grant_type": "authorization_code"}),
+        within("2026-07-01T10:01:00Z"),
+        approved(
+            "RevokeOAuth2TokenWithIAM", "2026-07-01T10:10:00Z", {"token": "HIDDEN"}, said={"reason": ""}, who=admin
+        ),
+        approved("RevokeOAuth2Token", "2026-07-01T10:20:00Z", {"token": "HIDDEN"}, who=admin),
+        within("2026-07-01T10:30:00Z"),
+    ]
+    (tmp_path / "trail.json").write_text(json.dumps({"Records": records}))
+    with Store(":memory:") as store:
+        store.load(tmp_path / "trail.json")
+        ended = store.sql(
+            "SELECT target_kind::VARCHAR AS ended, session_id, actor_id FROM revocation ORDER BY revoked_at"
+        ).to_pylist()
+        (found,) = detect.run(store, ["REV-1"])
+    assert [tuple(row.values()) for row in ended] == [("session", SIGN_IN, USER), ("token", None, USER)]
+    assert [(row["join_key"], row["client_id"]) for row in found.to_dicts()] == [("session", ROLE)]
+
+
 @pytest.mark.parametrize(
     ("grant", "kind"), [("urn:ietf:params:oauth:grant-type:device_code", "token"), ("refresh_token", "refresh")]
 )

@@ -22,6 +22,11 @@ What the mapping decides, and why:
 - **A token of the Identity Center** (`CreateToken`, `CreateTokenWithIAM`) goes to an OAuth client; its id, where the record tells it, is the
   `credentialId` of the calls made with it. The portal's calls are written as events of the service, and are the user's all the same: the
   role's keys that `GetRoleCredentials` hands out are not named, and are not those of the `AssumeRoleWithSAML` beside it.
+- **AWS Sign-In is an OAuth server**, of `aws login` and of agents that reach the AWS MCP server: `AuthorizeOAuth2Access` is a consent,
+  `CreateOAuth2Token` a token, a refresh where it says so, for the identity that approved. It gives no permission of its own, so scopes stay unknown,
+  and no id of the token stands in the record (AWS's examples, and two accounts): the sign-in session it was made for stands in the calls made with it, as
+  `session_id`. For a client that signs as itself the record names one and the same client in all accounts: the calling identity is the client then.
+  To revoke a refresh token is to end that session as far as the record names it; no such record was seen.
 - Throttling refuses nobody: it is an error. `AccessDenied` and its like are denied.
 - A service that uses a caller's key is an actor, not an address. What a service does for itself is ignored.
 - The time of delivery stands in the name of the delivered file only.
@@ -39,18 +44,19 @@ _EVENT = """{
     "userIdentity": {"type": "VARCHAR", "principalId": "VARCHAR", "arn": "VARCHAR", "accountId": "VARCHAR",
         "accessKeyId": "VARCHAR", "userName": "VARCHAR", "invokedBy": "VARCHAR", "credentialId": "VARCHAR",
         "onBehalfOf": {"userId": "VARCHAR"},
-        "sessionContext": {"sourceIdentity": "VARCHAR", "sessionIssuer": {"arn": "VARCHAR"}}},
+        "sessionContext": {"sourceIdentity": "VARCHAR", "sessionIssuer": {"arn": "VARCHAR"}, "signInSessionArn": "VARCHAR"}},
     "requestParameters": {"userName": "VARCHAR", "roleName": "VARCHAR", "roleArn": "VARCHAR", "accessKeyId": "VARCHAR",
         "serviceSpecificCredentialId": "VARCHAR", "status": "VARCHAR", "policyName": "VARCHAR", "policyArn": "VARCHAR",
         "policyDocument": "VARCHAR", "assumeRolePolicyDocument": "VARCHAR", "policy": "VARCHAR", "groupName": "VARCHAR",
         "policyArns": "VARCHAR", "sourceIdentity": "VARCHAR", "targetPrincipal": "VARCHAR",
-        "clientId": "VARCHAR", "grantType": "VARCHAR", "scope": "VARCHAR"},
+        "clientId": "VARCHAR", "grantType": "VARCHAR", "scope": "VARCHAR", "client_id": "VARCHAR", "resource": "VARCHAR"},
     "responseElements": {"credentials": {"accessKeyId": "VARCHAR", "expiration": "VARCHAR"},
         "accessKey": {"accessKeyId": "VARCHAR", "userName": "VARCHAR"},
         "serviceSpecificCredential": {"serviceSpecificCredentialId": "VARCHAR", "userName": "VARCHAR"},
         "assumedRoleUser": {"arn": "VARCHAR"}, "federatedUser": {"arn": "VARCHAR"}, "sourceIdentity": "VARCHAR",
         "subjectFromWebIdentityToken": "VARCHAR", "subject": "VARCHAR", "ConsoleLogin": "VARCHAR", "expiresIn": "VARCHAR"},
-    "additionalEventData": {"bytesTransferredOut": "VARCHAR", "identitycenter:CredentialId": "VARCHAR", "identitystore:UserId": "VARCHAR"},
+    "additionalEventData": {"bytesTransferredOut": "VARCHAR", "identitycenter:CredentialId": "VARCHAR", "identitystore:UserId": "VARCHAR",
+        "signInSessionArn": "VARCHAR", "grant_type": "VARCHAR", "success": "VARCHAR"},
     "resources": [{"ARN": "VARCHAR", "accountId": "VARCHAR"}]
 }"""
 
@@ -120,7 +126,7 @@ FROM spelled
 _KNOWN_STEP = f"""
 SELECT *,
        CASE WHEN regexp_matches(error, '{_REFUSALS}') OR regexp_matches(error, '{_BAD_TOKENS}') THEN 'denied'
-            WHEN got.ConsoleLogin = 'Failure' THEN 'denied'
+            WHEN got.ConsoleLogin = 'Failure' OR (server = 'signin.amazonaws.com' AND added.success = 'false' AND error IS NULL) THEN 'denied'
             WHEN error IS NOT NULL OR message IS NOT NULL THEN 'error' ELSE 'success' END AS outcome,
        {_principal("coalesce(who.sessionContext.sessionIssuer.arn, who.arn)")} AS named_principal,
        coalesce(named_principal,
@@ -149,6 +155,9 @@ SELECT *,
                       WHEN asked.policyDocument LIKE '%Deny%' AND asked.policyDocument NOT LIKE '%Allow%' THEN 'narrow'
                       ELSE 'widen' END
             WHEN call IN ('CreateToken', 'CreateTokenWithIAM') AND server IN ('sso.amazonaws.com', 'sso-oauth.amazonaws.com') THEN 'oauth'
+            WHEN server = 'signin.amazonaws.com' THEN
+                 CASE WHEN call = 'AuthorizeOAuth2Access' THEN 'authorize' WHEN starts_with(call, 'CreateOAuth2Token') THEN 'oauth'
+                      WHEN starts_with(call, 'RevokeOAuth2Token') THEN 'sign out' END
             WHEN got.credentials.accessKeyId <> '' THEN 'session'
             WHEN server = 'sts.amazonaws.com' AND (starts_with(call, 'AssumeRo') OR call IN ('GetSessionToken',
                 'GetFederationToken')) THEN 'session' END AS meaning,
@@ -162,7 +171,11 @@ SELECT *,
        coalesce(nullif(who.sessionContext.sourceIdentity, ''), who.onBehalfOf.userId,
                 CASE WHEN who."type" = 'FederatedUser' THEN who.arn END) AS behalf,
        list_filter([who.invokedBy, CASE WHEN who."type" IN ('AssumedRole', 'FederatedUser') THEN who.arn
-                                        WHEN who.invokedBy IS NOT NULL THEN caller END], lambda a: a IS NOT NULL) AS actors
+                                        WHEN who.invokedBy IS NOT NULL THEN caller END], lambda a: a IS NOT NULL) AS actors,
+       CASE WHEN meaning IN ('authorize', 'oauth') THEN coalesce(asked.grantType, added.grant_type) END AS grant_type,
+       -- a token of Sign-In is made for the session it names, a call is made within it
+       CASE WHEN meaning = 'sign out' THEN added.signInSessionArn
+            ELSE coalesce(nullif(added.signInSessionArn, ''), who.sessionContext.signInSessionArn) END AS session_id
 FROM event
 WHERE happened_at IS NOT NULL AND server IS NOT NULL AND logged_name IS NOT NULL
 """
@@ -179,7 +192,10 @@ FROM (
                      THEN json_extract(document, '$.Statement') ELSE json_array(json_extract(document, '$.Statement')) END,
                      '[{{"Effect": "VARCHAR", "Action": "VARCHAR", "NotAction": "VARCHAR"}}]'), lambda s: s.Effect = 'Allow') END AS allowed,
            coalesce(asked.userName, got.accessKey.userName, got.serviceSpecificCredential.userName, '') AS user_name,
-           CASE WHEN meaning = 'oauth' THEN asked.clientId
+           meaning IN ('authorize', 'oauth') AND server = 'signin.amazonaws.com' AS by_sign_in,
+           coalesce(by_sign_in AND grant_type = 'client_credentials', false) AS as_itself,
+           CASE WHEN as_itself THEN caller
+                WHEN meaning IN ('authorize', 'oauth') THEN coalesce(asked.clientId, asked.client_id)
                 WHEN meaning = 'session'
                 THEN coalesce({_principal("coalesce(asked.roleArn, got.assumedRoleUser.arn)")},
                               -- AssumeRoot names the member's account or its root; the session calls as that root
@@ -191,7 +207,8 @@ FROM (
                 WHEN user_name <> '' THEN 'arn:' || part || ':iam::' || account || ':user/' || user_name
                 WHEN outcome <> 'success' AND asked IS NULL THEN {_principal("refused_at")}
                 WHEN meaning IN ('credential', 'switch off', 'end') THEN caller END AS owner,
-           CASE WHEN meaning = 'oauth' THEN coalesce(added."identitystore:UserId", behalf, who.userName)
+           CASE WHEN as_itself THEN behalf WHEN by_sign_in THEN coalesce(behalf, who.arn)
+                WHEN meaning = 'oauth' THEN coalesce(added."identitystore:UserId", behalf, who.userName)
                 WHEN meaning = 'session'
                 THEN coalesce(nullif(asked.sourceIdentity, ''), nullif(got.sourceIdentity, ''), got.federatedUser.arn,
                               got.subjectFromWebIdentityToken, got.subject,
@@ -204,10 +221,11 @@ FROM (
 
 _ISSUANCE = f"""
 SELECT line_no, event_id, happened_at AS issued_at, received_at,
-       CASE WHEN meaning = 'oauth' AND asked.grantType = 'refresh_token' THEN 'refresh'
-            WHEN meaning = 'oauth' AND regexp_matches(asked.grantType, ':(jwt-bearer|token-exchange)$') THEN 'exchange'
-            WHEN meaning IN ('session', 'oauth') THEN 'token' WHEN meaning = 'credential' THEN 'credential' ELSE 'change' END AS kind,
-       outcome, CASE WHEN meaning = 'oauth' THEN asked.grantType END AS grant_type,
+       CASE WHEN meaning = 'oauth' AND grant_type = 'refresh_token' THEN 'refresh'
+            WHEN meaning = 'oauth' AND regexp_matches(grant_type, ':(jwt-bearer|token-exchange)$') THEN 'exchange'
+            WHEN meaning IN ('session', 'oauth') THEN 'token' WHEN meaning = 'authorize' THEN 'consent'
+            WHEN meaning = 'credential' THEN 'credential' ELSE 'change' END AS kind,
+       outcome, grant_type, CASE WHEN by_sign_in THEN session_id END AS session_id,
        CASE WHEN outcome <> 'denied' THEN NULL
             WHEN contains(error, 'ExpiredToken') THEN 'expired'
             WHEN regexp_matches(error, '{_BAD_TOKENS}') THEN 'token'
@@ -219,19 +237,23 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
                 got.serviceSpecificCredential.serviceSpecificCredentialId, asked.serviceSpecificCredentialId) END AS token_id,
        CASE WHEN meaning = 'session' THEN 'session' WHEN meaning = 'oauth' THEN 'access'
             WHEN meaning = 'credential' AND call <> 'CreateLoginProfile' THEN 'api_key' END AS token_kind,
-       CASE WHEN meaning = 'session' THEN token_id END AS parent_token_id,
+       CASE WHEN meaning = 'session' OR as_itself THEN token_id END AS parent_token_id,
        owner AS client_id, owner_name AS client_name,
        for_whom AS subject_id,
        CASE WHEN for_whom IS NULL AND who."type" = 'AWSService' THEN 'service'
-            WHEN meaning = 'oauth' OR who."type" = 'SAMLUser' OR behalf = for_whom OR asked.sourceIdentity = for_whom THEN 'user' END AS subject_kind,
-       CASE WHEN meaning = 'oauth' THEN CASE WHEN who.arn <> '' THEN [who.arn] END
+            WHEN as_itself THEN 'service'
+            WHEN meaning IN ('authorize', 'oauth') OR who."type" = 'SAMLUser'
+                 OR behalf = for_whom OR asked.sourceIdentity = for_whom THEN 'user' END AS subject_kind,
+       CASE WHEN by_sign_in AND NOT as_itself THEN NULL
+            WHEN meaning = 'oauth' THEN CASE WHEN who.arn <> '' THEN [who.arn] END
             WHEN meaning = 'session' THEN list_filter([coalesce(who.arn, caller, who.invokedBy, who.principalId), behalf],
                                                       lambda a: a IS NOT NULL) END AS actor_chain,
        -- a statement that allows all but some actions names none
-       CASE WHEN meaning = 'oauth' THEN TRY(from_json(asked.scope, '["VARCHAR"]'))
+       CASE WHEN meaning = 'oauth' AND NOT by_sign_in THEN TRY(from_json(asked.scope, '["VARCHAR"]'))
             WHEN len(list_filter(allowed, lambda s: s.Action IS NULL)) = 0
             THEN list_sort(list_distinct(flatten(list_transform(allowed, lambda s: CASE WHEN starts_with(s.Action, '[')
                  THEN coalesce(TRY(from_json(s.Action, '["VARCHAR"]')), []) ELSE [s.Action] END)))) END AS scopes,
+       CASE WHEN by_sign_in AND asked.resource <> '' THEN [asked.resource] END AS audience,
        -- the values of each Principal: a text that no colon follows
        CASE WHEN meaning = 'trust' THEN list_sort(list_distinct(regexp_extract_all(
             to_json(json_extract(document, '$..Principal'))::VARCHAR, '"([^"]*)"(?:[],}}]|$)', 1))) END AS may_act,
@@ -242,13 +264,13 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
                 TRY_CAST(CASE WHEN got.credentials.expiration LIKE '____-__-__T__:__:__%' THEN got.credentials.expiration END AS TIMESTAMPTZ),
                 make_timestamptz(epoch_us(try_strptime(regexp_replace(got.credentials.expiration, '[\\x{{202f}}\\x{{a0}}]', ' ', 'g'),
                     ['%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p'])))) AS expires_at,
-       CASE WHEN meaning NOT IN ('session', 'oauth') THEN coalesce(caller, who.invokedBy) END AS consent_actor,
-       CASE WHEN meaning IN ('session', 'oauth') THEN NULL WHEN caller = owner THEN 'user' ELSE 'admin' END AS consent_kind,
+       CASE WHEN meaning = 'authorize' THEN for_whom WHEN meaning NOT IN ('session', 'oauth') THEN coalesce(caller, who.invokedBy) END AS consent_actor,
+       CASE WHEN meaning IN ('session', 'oauth') THEN NULL WHEN caller = owner OR meaning = 'authorize' THEN 'user' ELSE 'admin' END AS consent_kind,
        ip, user_agent,
        -- a session belongs to the account of its role, whoever assumed it from wherever
        coalesce(nullif(regexp_extract(owner, '^arn:[^:]*:[^:]*::([^:]+):', 1), ''), recipient, account) AS tenant
 FROM meant
-WHERE meaning IN ('session', 'oauth', 'credential', 'widen', 'trust')
+WHERE meaning IN ('session', 'authorize', 'oauth', 'credential', 'widen', 'trust')
    OR (meaning = 'cut off' AND regexp_matches(written, '"Effect"\\s*:\\s*"Allow"'))
 """
 
@@ -258,7 +280,7 @@ SELECT line_no, event_id, happened_at AS used_at, received_at, outcome,
             WHEN regexp_matches(error, '{_BAD_TOKENS}') THEN 'token'
             WHEN message ILIKE '%explicit deny%' OR message ILIKE '%control policy%' THEN 'policy'
             WHEN regexp_matches(error, '{_REFUSALS}') THEN 'scope' ELSE 'other' END AS denial_reason,
-       token_id, caller AS client_id,
+       token_id, CASE WHEN server <> 'signin.amazonaws.com' THEN session_id END AS session_id, caller AS client_id,
        coalesce(nullif(regexp_extract(caller, '[^/:]+$'), ''), who.userName) AS client_name,
        behalf AS subject_id,
        CASE WHEN len(actors) > 0 THEN actors END AS actor_chain,
@@ -277,7 +299,9 @@ _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
        CASE meaning WHEN 'narrow' THEN 'downgrade' WHEN 'remove' THEN 'disable' WHEN 'switch off' THEN 'disable' ELSE 'revoke' END AS kind,
        outcome,
-       CASE meaning WHEN 'narrow' THEN 'grant' WHEN 'remove' THEN 'client' WHEN 'cut off' THEN 'policy' ELSE 'credential' END AS target_kind,
+       CASE meaning WHEN 'narrow' THEN 'grant' WHEN 'remove' THEN 'client' WHEN 'cut off' THEN 'policy'
+                    WHEN 'sign out' THEN CASE WHEN session_id <> '' THEN 'session' ELSE 'token' END ELSE 'credential' END AS target_kind,
+       CASE WHEN meaning = 'sign out' THEN nullif(session_id, '') END AS session_id,
        CASE WHEN meaning IN ('end', 'switch off')
             THEN coalesce(asked.accessKeyId, asked.serviceSpecificCredentialId) END AS token_id,
        owner AS client_id, owner_name AS client_name,
@@ -289,7 +313,7 @@ SELECT line_no, event_id, happened_at AS revoked_at, received_at,
        coalesce(caller, who.invokedBy) AS actor_id,
        policy AS reason, coalesce(recipient, account) AS tenant
 FROM meant
-WHERE meaning IN ('end', 'switch off', 'remove', 'narrow', 'cut off')
+WHERE meaning IN ('end', 'switch off', 'remove', 'narrow', 'cut off', 'sign out')
 """
 
 _IGNORED = """
@@ -340,7 +364,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=6,
+    version=7,
     title="AWS CloudTrail",
     recognise=mostly(lambda record: _is_event(record) or _place(record) is not None),
     fields=_EVENT,
@@ -361,7 +385,7 @@ LOADER = Loader(
     ),
     join_note=(
         "Issue, use and end of a key join on the access key id, exactly; sessions of STS are ended by their role and time of issue. "
-        "Keys of console sessions and of services are used without an issue in the log, and data events are there only if the "
-        "trail was told to log them."
+        "A token of AWS Sign-In has no id in the log: its calls join by the sign-in session. Keys of console sessions and of services "
+        "are used without an issue in the log, and data events are there only if the trail was told to log them."
     ),
 )
