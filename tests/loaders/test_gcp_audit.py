@@ -266,8 +266,25 @@ def test_a_token_of_another_cloud_is_exchanged_for_one_of_a_pool(load):
         ("exchange", "b6112abb", None, "service"),
     ]
     assert {tuple(row["actor_chain"]) for row in loaded.rows["issuance"]} == {("b6112abb",)}
+    assert loaded.counts() == {"records": 3, "issuance": 3}  # no call of whom Google does not know
+    assert [row["audience"] for row in loaded.rows["issuance"]] == [None] * 3  # the provider asked is no server
     later = load([entry("storage.objects.get", "storage.googleapis.com", {"principalSubject": pool})]).one("usage")
     assert later["client_id"] == pool
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [({}, "success"), ({"code": 7}, "denied"), ({"code": 3, "message": "too many groups"}, "error")],
+)
+@pytest.mark.parametrize("said", [{}, {"granted": False}])
+def test_whether_an_exchange_is_logged_is_no_permission_to_make_it(load, said, status, expected):
+    """It stands as not granted in exchanges that succeed, also where a certificate was shown and no caller is told."""
+    asked = [{"permission": "sts.identityProviders.checkLogging", "permissionType": "ADMIN_READ", **said}]
+    pool = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/w1"
+    method = "google.identity.sts.v1.SecurityTokenService.ExchangeToken"
+    payload = {"metadata": {"mapped_principal": pool}, "authenticationInfo": {}}
+    row = load([entry(method, "sts.googleapis.com", None, asked, status, payload)]).one("issuance")
+    assert (row["outcome"], row["client_id"], row["actor_chain"]) == (expected, pool, None)
 
 
 def test_the_end_of_an_account_ends_what_is_below_and_its_return_is_a_change(load):
@@ -425,6 +442,7 @@ def test_what_is_no_call_is_ignored(load):
             entry("c"),
             entry("compute.instances.preempted", logName=system),
             entry("google.login.LoginService.loginSuccess", "login.googleapis.com"),
+            entry("google.identity.sts.SecurityTokenService.WebSignIn", "sts.googleapis.com"),
             entry("google.identity.oauth2.RevokeToken", "oauth2.googleapis.com"),
             {"insertId": "x", "timestamp": "2026-07-01T10:00:00Z", "textPayload": "hello"},
         ]
@@ -432,7 +450,7 @@ def test_what_is_no_call_is_ignored(load):
     assert loaded.ignored == {
         "act of Google, no call": 1,
         "consent or its end in Google Workspace, no call: load its own log": 1,
-        "sign-in of a person": 1,
+        "sign-in of a person": 2,
         "log entry without an audit record": 1,
     }
 
