@@ -342,12 +342,14 @@ def test_operations_are_told_with_and_without_a_full_stop(load):
         [
             on_graph("Add delegated permission grant.", changes=changes, Id="a"),
             on_graph("Add delegated permission grant", changes=less, Id="b"),
+            on_graph("Remove delegated permission grant.", changes=less, Id="b2"),
             on_graph("Remove delegated permission grant", changes=gone, Id="c"),
         ]
     )
     assert [row["scopes"] for row in loaded.rows["issuance"]] == [["Mail.Read", "Mail.Send"], ["Mail.Read"]]
+    # what is reduced is told by both halves of the change, and is one downgrade
     narrowed, ended = loaded.rows["revocation"]
-    assert (narrowed["kind"], narrowed["scopes_removed"]) == ("downgrade", ["Mail.Send"])
+    assert (narrowed["event_id"], narrowed["kind"], narrowed["scopes_removed"]) == ("b2", "downgrade", ["Mail.Send"])
     assert (ended["kind"], ended["scopes_removed"]) == ("revoke", ["Mail.Read", "Mail.Send"])
     assert {row["grant_id"] for row in [*loaded.rows["issuance"], narrowed, ended]} == {f"{GRANT}:{BOB}"}
     assert ended["subject_id"] == BOB

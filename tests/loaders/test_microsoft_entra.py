@@ -945,12 +945,38 @@ def test_a_narrowed_grant_is_a_downgrade(load):
         ]
     )
     assert [row["scopes"] for row in loaded.rows["issuance"]] == [["Mail.Read", "User.Read"], ["User.Read"]]
-    assert [(row["line_no"], row["kind"], row["scopes_removed"]) for row in loaded.rows["revocation"]] == [
-        (2, "downgrade", ["Mail.Read"]),
-        (3, "downgrade", ["Mail.Read"]),
-    ]
-    # a record that both gives and takes counts once
-    assert loaded.counts() == {"records": 3, "issuance": 2, "revocation": 2}
+    # both halves name the scopes that are gone: one downgrade
+    (taken,) = loaded.rows["revocation"]
+    assert (taken["line_no"], taken["kind"], taken["scopes_removed"]) == (3, "downgrade", ["Mail.Read"])
+    assert taken["grant_id"] == grant_id("AllPrincipals")
+    assert loaded.counts() == {"records": 3, "issuance": 2, "revocation": 1}
+
+
+def test_the_grant_of_one_person_that_is_narrowed_is_one_downgrade(load):
+    """Only the removal says whose grant it is; what the addition says would narrow a grant that nobody knows."""
+    before, after = "Mail.Read User.Read", "User.Read"
+    loaded = load(
+        [
+            delegated(before, after, consent="Principal", number=1),
+            delegated(before, after, consent="Principal", principal=USER, removal=True, number=2),
+        ]
+    )
+    taken = loaded.one("revocation")
+    assert (taken["event_id"], taken["kind"], taken["grant_id"]) == ("Directory_2", "downgrade", grant_id(USER))
+    assert (taken["subject_id"], taken["scopes_removed"]) == (USER, ["Mail.Read"])
+
+
+def test_of_a_grant_with_other_scopes_the_addition_tells_what_came_and_the_removal_what_went(load):
+    loaded = load(
+        [
+            delegated("Mail.Read User.Read", "User.Read Files.Read", number=1),
+            delegated("Mail.Read User.Read", "User.Read Files.Read", removal=True, number=2),
+        ]
+    )
+    given, taken = loaded.one("issuance"), loaded.one("revocation")
+    assert (given["event_id"], given["scopes"]) == ("Directory_1", ["User.Read", "Files.Read"])
+    assert (taken["event_id"], taken["kind"], taken["scopes_removed"]) == ("Directory_2", "downgrade", ["Mail.Read"])
+    assert given["grant_id"] == taken["grant_id"]
 
 
 def test_a_removal_that_leaves_all_scopes_is_the_other_half_of_a_change(load):

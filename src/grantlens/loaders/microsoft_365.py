@@ -250,16 +250,16 @@ _ENDED_STEP = f"""
 SELECT * EXCLUDE (taken), unnest(taken) AS g, generate_subscripts(taken, 1) AS nth
 FROM (
     SELECT line_no, event_id, happened_at, outcome, meaning, actor, actor_object, by_app, tenant, valid_from, list_concat(
-        CASE WHEN meaning IN ('undelegate', 'unassign') OR meaning = 'delegate' THEN
+        CASE WHEN meaning IN ('undelegate', 'unassign', 'delegate') THEN
              list_filter(list_transform(grants, lambda g: struct_pack(target_kind := 'grant', token_id := NULL::VARCHAR,
                  grant_id := {_GRANT_ID}, client_id := g.app, client_name := g.app_name, person := g.person,
                  removed := list_filter(g.held, lambda s: s IS NOT NULL AND NOT list_contains(coalesce(g.holds, []), s)),
-                 narrows := len(g.holds) > 0 OR g.whom = 'role')),
-                 -- a grant that is written anew with fewer scopes, as added and as removed; a removal that leaves all that was held takes nothing
-                 lambda t: meaning = 'unassign' OR len(t.removed) > 0 OR (meaning = 'undelegate' AND t.narrows IS DISTINCT FROM true)) END,
+                 narrows := coalesce(len(g.holds) > 0 OR g.whom = 'role', false))),
+                 -- a grant with other scopes is told as added and as removed: the removal takes those that are gone, if any, and the addition none
+                 lambda t: CASE meaning WHEN 'unassign' THEN true WHEN 'delegate' THEN NOT t.narrows AND len(t.removed) > 0
+                     ELSE NOT t.narrows OR len(t.removed) > 0 END) END,
         list_transform(keys_ended, lambda k: struct_pack(target_kind := 'credential', token_id := k, grant_id := NULL::VARCHAR,
-             client_id := target_client, client_name := target_name, person := NULL::VARCHAR, removed := NULL::VARCHAR[],
-             narrows := false)),
+             client_id := target_client, client_name := target_name, person := NULL::VARCHAR, removed := NULL::VARCHAR[], narrows := false)),
         CASE WHEN meaning = 'client off' OR is_switched_off THEN
              [struct_pack(target_kind := 'client', token_id := NULL::VARCHAR, grant_id := NULL::VARCHAR, client_id := target_client,
              client_name := target_name, person := NULL::VARCHAR, removed := NULL::VARCHAR[], narrows := false)]
@@ -355,7 +355,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=8,
+    version=9,
     title="Microsoft 365 unified audit log",
     recognise=mostly(_is_audit),
     fields=_RECORD,

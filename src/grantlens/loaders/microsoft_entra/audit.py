@@ -13,8 +13,9 @@ one, else the object id of its service principal.
 - A consent is text, before against after: only what is new in it counts; a consent repeated gives nothing. The consent by which
   a client comes into the tenant names it by zeros (seen in two tenants): it is the target of the record.
 - A grant that changes is told twice in some milliseconds, as added and as removed, with the same scopes before and after
-  (seen in two tenants): a removal that leaves scopes takes only those that are gone, and nothing if none is. Of one person's grant
-  the removal says whose it is, the addition does not. Where Entra's own sign-in service writes both, it is the person who signs in;
+  (seen in two tenants): a removal that leaves scopes takes only those that are gone, and nothing if none is. An addition that leaves
+  scopes takes none, for of a grant that is reduced both halves name the same (four pairs seen in one tenant, no half alone). Of one person's
+  grant the removal says whose it is, the addition does not. Where Entra's own sign-in service writes both, it is the person who signs in;
   else what came in is read off the removal.
 - Ended sign-in sessions (a password reset ends them, too) end what was issued before, and no consent: the person signs in
   again to applications "that they consented to previously" (Microsoft Graph, `user: revokeSignInSessions`). The time from
@@ -180,8 +181,8 @@ SELECT *,
                scopes := NULL::VARCHAR[], audience := NULL::VARCHAR[], consent_kind := NULL::VARCHAR)) AS keys_made,
        list_concat(granted, granted_unsaid, keys_made) AS given,
        list_transform(
-           list_filter(grants, lambda g: meaning = 'unassign' OR len({_LOST}) > 0
-               OR (meaning = 'undelegate' AND coalesce(len(g.holds), 0) = 0)),
+           list_filter(grants, lambda g: meaning = 'unassign' OR (meaning = 'undelegate' AND coalesce(len(g.holds), 0) = 0)
+               OR (len({_LOST}) > 0 AND (meaning <> 'delegate' OR coalesce(len(g.holds), 0) = 0))),
            lambda g: struct_pack(kind := CASE WHEN len(g.holds) > 0 THEN 'downgrade' ELSE 'revoke' END,
                target_kind := 'grant', {_PARTY}
                subject_name := NULL::VARCHAR, scopes_removed := nullif({_LOST}, []))) AS ungranted,
