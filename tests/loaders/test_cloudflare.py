@@ -282,7 +282,23 @@ def test_version_2_tells_the_use_of_a_token_beside_its_life(load):
     assert (used["client_name"], used["status"], used["resource_server"]) == ("ci", 200, "api.cloudflare.com")
 
 
-@pytest.mark.parametrize("context", ["api_key", "oauth", "origin_ca_key"])
+@pytest.mark.parametrize("written", [lambda record: record, lambda record: as_logpush2(record)], ids=["api", "logpush"])
+@pytest.mark.parametrize(
+    "among", [[], [event("token_create", id="9", token_name="ci", token_tag=TAG)]], ids=["", "beside v1"]
+)
+def test_the_token_of_a_call_stands_in_an_object_of_its_own_too(load, written, among):
+    """The page of version 2 knows `token_id`; an account was seen to write `token` with `id` and `name`."""
+    record = written(version2("POST", "/client/v4/accounts/acc-1/d1/database/d/query"))
+    if "actor" in record:
+        del record["actor"]["token_id"], record["actor"]["token_name"]
+        record["actor"]["token"] = {"id": TAG, "name": "ci"}
+    else:
+        record["ActorTokenDetails"] = {"id": TAG, "name": "ci"}
+    used = load([record, *among]).one("usage")
+    assert (used["token_id"], used["client_id"], used["client_name"]) == (TAG, TAG, "ci")
+
+
+@pytest.mark.parametrize("context", ["api", "api_key", "oauth", "origin_ca_key"])
 def test_a_call_with_another_credential_is_a_use_too(load, context):
     loaded = load(
         [version2("POST", "/certificates", context=context), version2("POST", "/certificates", id="2", context="dash")]

@@ -3,7 +3,8 @@
 What the mapping decides, and why:
 
 - **Token id** is the tag of an API token (`metadata.token_tag`): create, roll and revoke carry it. Version 2 calls it
-  `actor.token_id` on use, and names it in the path of the call that ends it. A roll keeps the tag, so it refreshes the token.
+  `actor.token_id` on use (Cloudflare's page) or `actor.token.id` (seen in one account), and names it in the path of the call
+  that ends it. A roll keeps the tag, so it refreshes the token.
 - An API token is its own client, by its tag and name; whoever made it is the subject. This log has no scopes.
 - A global API key is known by its digest: the resource of `API_key_created`, the text of `rotate_API_key`. One rotation
   logs both. The key that it replaces is not named, so no revocation is made of it.
@@ -29,7 +30,7 @@ _EVENT = """{
     "id": "VARCHAR", "when": "VARCHAR", "account": {"id": "VARCHAR"},
     "action": {"type": "VARCHAR", "result": "VARCHAR", "info": "VARCHAR", "time": "VARCHAR"},
     "actor": {"id": "VARCHAR", "email": "VARCHAR", "ip": "VARCHAR", "ip_address": "VARCHAR", "type": "VARCHAR",
-        "context": "VARCHAR", "token_id": "VARCHAR", "token_name": "VARCHAR"},
+        "context": "VARCHAR", "token_id": "VARCHAR", "token_name": "VARCHAR", "token": {"id": "VARCHAR", "name": "VARCHAR"}},
     "metadata": {"token_name": "VARCHAR", "token_tag": "VARCHAR", "new_token_status": "VARCHAR"},
     "resource": {"id": "VARCHAR", "type": "VARCHAR"},
     "raw": {"method": "VARCHAR", "status_code": "VARCHAR", "uri": "VARCHAR", "user_agent": "VARCHAR"}
@@ -41,7 +42,7 @@ _LOGPUSH = """{
     "Metadata": {"token_name": "VARCHAR", "token_tag": "VARCHAR", "new_token_status": "VARCHAR"},
     "ResourceID": "VARCHAR", "ResourceType": "VARCHAR",
     "AuditLogID": "VARCHAR", "ActionTimestamp": "VARCHAR", "ActorContext": "VARCHAR", "ActorIPAddress": "VARCHAR",
-    "ActorTokenDetails": {"token_id": "VARCHAR", "token_name": "VARCHAR"}, "AccountID": "VARCHAR",
+    "ActorTokenDetails": {"token_id": "VARCHAR", "token_name": "VARCHAR", "id": "VARCHAR", "name": "VARCHAR"}, "AccountID": "VARCHAR",
     "Raw": {"method": "VARCHAR", "status_code": "VARCHAR", "uri": "VARCHAR", "user_agent": "VARCHAR"}
 }"""
 
@@ -62,14 +63,16 @@ def _columns(e: str, *, flat: bool = False) -> str:
         return f"""coalesce({e}.ID, {e}.AuditLogID) AS id, coalesce({e}.When, {e}.ActionTimestamp) AS logged_at,
                {e}.ActionType AS action, {e}.ActionResult AS result, NULL AS info, {e}.ActorID AS actor_id, {e}.ActorEmail AS email,
                coalesce({e}.ActorIP, {e}.ActorIPAddress) AS ip, {e}.ActorType AS actor_type, {e}.ActorContext AS context,
-               {e}.ActorTokenDetails.token_id AS used_token, {e}.ActorTokenDetails.token_name AS used_name,
+               coalesce(nullif({e}.ActorTokenDetails.token_id, ''), {e}.ActorTokenDetails.id) AS used_token,
+               coalesce(nullif({e}.ActorTokenDetails.token_name, ''), {e}.ActorTokenDetails.name) AS used_name,
                {e}.Metadata AS metadata, {e}.ResourceID AS resource_id, {e}.Raw.method AS method, {e}.Raw.status_code AS status_code,
                {e}.Raw.uri AS uri, {e}.Raw.user_agent AS user_agent, {e}.AccountID AS account,
                {e}.ActionTimestamp IS NOT NULL AS is_second"""
     return f"""{e}.id AS id, coalesce({e}.when, {e}.action.time) AS logged_at, {e}.action.type AS action, {e}.action.result AS result,
                {e}.action.info AS info, {e}.actor.id AS actor_id, {e}.actor.email AS email,
                coalesce({e}.actor.ip, {e}.actor.ip_address) AS ip, {e}.actor.type AS actor_type, {e}.actor.context AS context,
-               {e}.actor.token_id AS used_token, {e}.actor.token_name AS used_name, {e}.metadata AS metadata,
+               coalesce(nullif({e}.actor.token_id, ''), {e}.actor.token.id) AS used_token,
+               coalesce(nullif({e}.actor.token_name, ''), {e}.actor.token.name) AS used_name, {e}.metadata AS metadata,
                {e}.resource.id AS resource_id, {e}.raw.method AS method, {e}.raw.status_code AS status_code, {e}.raw.uri AS uri,
                {e}.raw.user_agent AS user_agent, {e}.account.id AS account, {e}.action.time IS NOT NULL AS is_second"""
 
@@ -101,7 +104,7 @@ SELECT *,
        CASE WHEN method IS NOT NULL THEN regexp_extract(split_part(uri, '?', 1),
             '^(?:/client/v4)?/(?:user|accounts/[^/]+|zones/[^/]+)/(tokens|access/service_tokens)(?:/([^/]+))?(?:/(value|rotate|refresh))?/?$',
             ['kind', 'id', 'part']) END AS place,
-       context IN ('api_token', 'api_key', 'oauth', 'origin_ca_key') AS is_call
+       context IN ('api', 'api_token', 'api_key', 'oauth', 'origin_ca_key') AS is_call
 FROM shaped
 """
 
@@ -198,7 +201,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="cloudflare",
-    version=3,
+    version=4,
     title="Cloudflare account audit log",
     recognise=mostly_inside(_is_event),
     fields='"JSON"',
