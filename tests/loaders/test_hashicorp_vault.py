@@ -487,6 +487,24 @@ def test_no_token_is_kept_even_of_a_device_that_logs_raw_values(load):
     assert "SECRET" not in json.dumps(loaded.rows, default=str)
 
 
+def test_kmip_is_ignored_by_name(load):
+    """A KMIP client shows a certificate: there is no token, no path and no id in its entries."""
+    asked = {
+        "time": "2026-05-20T13:49:00.313915809Z",
+        "type": "kmip-request",
+        "request": {
+            "client_certificate_serial_number": "7931",
+            "data": {"kmip_request": {"tag": "RequestMessage", "value": []}},
+            "namespace": {"id": "root"},
+            "remote_address": "192.0.2.10:36776",
+        },
+    }
+    answered = asked | {"type": "kmip-response", "response": {"data": {"kmip_response": {"tag": "ResponseMessage"}}}}
+    loaded = load([USE, asked, answered])
+    assert loaded.ignored == {"KMIP: a call with a certificate": 2}
+    assert loaded.counts() == {"records": 3, "usage": 1, "ignored": 2}
+
+
 def test_what_cannot_be_read_is_rejected_with_its_reason(load):
     expected = {
         "time is missing": USE | {"time": None},

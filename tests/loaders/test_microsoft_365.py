@@ -477,6 +477,20 @@ def test_keys_come_and_go_by_their_ids(load):
     assert loaded.ignored == {"directory change that neither gives nor takes access": 1}
 
 
+def test_a_change_of_federated_credentials_is_ignored_by_name(load):
+    """It begins or ends access, and no record at hand shows how they stand there: it is not said to do neither."""
+    loaded = load(
+        [
+            change("Update application.", properties(FederatedIdentityCredentials=("[]", "[ci]")), Id="a"),
+            change("Update application.", properties(DisplayName=("Mail", "Mail copilot")), Id="b"),
+        ]
+    )
+    assert loaded.ignored == {
+        "change of federated credentials, which is not read": 1,
+        "directory change that neither gives nor takes access": 1,
+    }
+
+
 def test_the_name_of_a_key_is_no_key_and_a_list_that_is_not_there_says_nothing(load):
     forged = json.dumps([key("k1"), key("k2").replace("nightly", '"[KeyIdentifier=k9,')])
     cases = {"forged": ("[]", forged), "left out": ("", json.dumps([key("k3")]))}

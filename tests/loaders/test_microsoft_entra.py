@@ -995,6 +995,18 @@ def test_an_old_removal_without_scopes_ends_the_grant(load):
     assert (taken["kind"], taken["grant_id"], taken["scopes_removed"]) == ("revoke", grant_id("AllPrincipals"), None)
 
 
+def test_a_change_of_federated_credentials_is_ignored_by_name(load):
+    """It begins or ends access, and no record at hand shows how they stand there: it is not said to do neither."""
+    held = '[{"Name":"ci","Issuer":"https://token.actions.githubusercontent.com"}]'
+    changed = target("a1", "Mail copilot", type="Application", FederatedIdentityCredentials=("[]", held))
+    other = target("a1", "Mail copilot", type="Application", DisplayName=("Mail", "Mail copilot"))
+    loaded = load([change("Update application", changed, number=1), change("Update application", other, number=2)])
+    assert loaded.ignored == {
+        "change of federated credentials, which is not read": 1,
+        "directory change that neither gives nor takes access": 1,
+    }
+
+
 def test_app_roles_are_grants_of_their_own(load):
     def role(name, side):
         properties = {

@@ -51,10 +51,13 @@ _FIELDS = f"""{{
 
 
 def _is_event(record: Mapping) -> bool:
-    """Tell an entry: request or response, and a request that has an operation, a path and an id."""
+    """Tell an entry: request or response, and a request that has an operation, a path and an id; or one of KMIP."""
     request = record.get("request")
-    named = isinstance(request, Mapping) and {"operation", "path", "id"} <= request.keys()
-    return named and record.get("type") in ("request", "response")
+    if not isinstance(request, Mapping):
+        return False
+    if record.get("type") in ("kmip-request", "kmip-response"):
+        return "data" in request
+    return {"operation", "path", "id"} <= request.keys() and record.get("type") in ("request", "response")
 
 
 def _who(auth: str, name: str) -> str:
@@ -202,6 +205,8 @@ FROM (SELECT *, {_who("auth", "do")} FROM call WHERE counts AND ends IS NOT NULL
 _IGNORED = """
 SELECT line_no, 'request: its response tells what came of it' AS reason FROM call WHERE type = 'request'
 UNION ALL
+SELECT line_no, 'KMIP: a call with a certificate' FROM call WHERE type IN ('kmip-request', 'kmip-response')
+UNION ALL
 SELECT line_no, 'call without a token' FROM call WHERE counts AND NOT is_use AND gives IS NULL AND ends IS NULL
 """
 
@@ -210,13 +215,13 @@ SELECT line_no,
        CASE WHEN type IS NULL THEN 'type is missing' WHEN type <> 'response' THEN 'type is neither request nor response'
             WHEN logged_at IS NULL THEN 'time is missing' ELSE 'time is no time' END AS reason
 FROM call
-WHERE type IS NULL OR (type <> 'request' AND (type <> 'response' OR happened_at IS NULL))
+WHERE type IS NULL OR (type NOT IN ('request', 'kmip-request', 'kmip-response') AND (type <> 'response' OR happened_at IS NULL))
 """
 
 LOADER = with_envelopes(
     Loader(
         name="hashicorp_vault",
-        version=3,
+        version=4,
         title="HashiCorp Vault audit device",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,

@@ -308,8 +308,8 @@ SELECT line_no,
 FROM known
 WHERE meaning IS NULL AND NOT is_use
 UNION ALL
-SELECT line_no,
-       CASE WHEN meaning = 'consent' THEN 'consent repeated, nothing new in it'
+SELECT line_no, CASE WHEN meaning = 'consent' THEN 'consent repeated, nothing new in it'
+            WHEN list_contains(changed, 'FederatedIdentityCredentials') THEN 'change of federated credentials, which is not read'
             ELSE 'directory change that neither gives nor takes access' END
 FROM change
 WHERE NOT is_use
@@ -355,7 +355,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=9,
+    version=10,
     title="Microsoft 365 unified audit log",
     recognise=mostly(_is_audit),
     fields=_RECORD,

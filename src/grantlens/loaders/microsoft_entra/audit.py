@@ -20,6 +20,8 @@ one, else the object id of its service principal.
 - Ended sign-in sessions (a password reset ends them, too) end what was issued before, and no consent: the person signs in
   again to applications "that they consented to previously" (Microsoft Graph, `user: revokeSignInSessions`). The time from
   which on sessions are valid stands bare, or in a list of one; where it does not stand it is the time of the event.
+- Federated credentials (who else's tokens an application takes) are told as `FederatedIdentityCredentials`; no record at hand shows how
+  they stand there. Such a change is ignored by name.
 - A record can both give and take; its second row of one log is called `<event id>#2`, and so on.
 """
 
@@ -255,7 +257,8 @@ SELECT line_no,
             WHEN 'keys' THEN 'credentials listed, none added or removed'
             WHEN 'delegate' THEN 'grant without scopes'
             WHEN 'undelegate' THEN 'removal that takes no scope: its other half tells the change'
-            ELSE 'directory change that neither gives nor takes access' END AS reason
+            ELSE CASE WHEN list_contains(changed, 'FederatedIdentityCredentials') THEN 'change of federated credentials, which is not read'
+                 ELSE 'directory change that neither gives nor takes access' END END AS reason
 FROM change
 WHERE len(coalesce(given, [])) = 0 AND len(coalesce(taken, [])) = 0
 """
