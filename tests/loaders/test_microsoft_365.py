@@ -1,9 +1,11 @@
 """The unified audit log loader against every real record, against a second reading in plain Python, and quirk by quirk."""
 
+import base64
 import csv
 import io
 import json
 import re
+import uuid
 from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
@@ -539,6 +541,26 @@ def test_failed_changes_are_kept_as_failed(load):
 
 
 # What apps do.
+
+
+def test_the_token_of_a_use_is_written_as_entra_writes_it_and_zeros_are_none(load):
+    guid = "9f000000-0000-4000-8000-0000000000d2"
+    told = ["0" * 22, "AbCdEf0123456789_-AAAA", "AbCdEf0123456789+/AAAA==", guid, ""]
+    nobody = "00000000-0000-0000-0000-000000000000"
+    uses = [
+        mail(Id=f"m-{number}", AppAccessContext={"ClientAppId": APP, "UniqueTokenId": token, "AADSessionId": nobody})
+        for number, token in enumerate(told, 1)
+    ]
+    rows = load(uses).rows["usage"]
+    as_entra = base64.urlsafe_b64encode(uuid.UUID(guid).bytes_le).decode().rstrip("=")
+    assert [row["token_id"] for row in rows] == [
+        None,
+        "AbCdEf0123456789_-AAAA",
+        "AbCdEf0123456789_-AAAA",
+        as_entra,
+        None,
+    ]
+    assert {row["session_id"] for row in rows} == {"session-1"}
 
 
 def test_mail_that_an_app_reads_is_its_use(load):

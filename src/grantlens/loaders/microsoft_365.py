@@ -16,6 +16,7 @@ What the mapping decides, and why:
 - **One consent is several records** of the same second: the consent, and the grant as added, which does not say whose it is (see
   `issued`). A grant that changes is added and removed, with the scopes before and after, and only the removal says whose it is.
 - **Subject** is the sign-in name where the record has one: mailbox and file actions know no other.
+- **Token id** of a use is the one that Entra's sign-ins and Graph's calls have, in the same form; zeros in its place are no id (seen in one tenant).
 - **Use** is an action that names the application it was made with. Reads are logged for some licences only, and not
   when there are too many: an absence says nothing.
 - **Copilot and agents** work with what the person may read and need no consent: see `microsoft_agents`.
@@ -38,6 +39,7 @@ from grantlens.loaders.microsoft_agents import (
 )
 from grantlens.loaders.microsoft_change import NOBODY, either, entries, new, old, words
 from grantlens.loaders.microsoft_ecs import as_written, is_processed
+from grantlens.loaders.microsoft_entra.token_id import uti
 
 _RECORD = f"""{{
     "Id": "VARCHAR", "CreationTime": "VARCHAR", "Operation": "VARCHAR", "Workload": "VARCHAR", "RecordType": "VARCHAR",
@@ -97,8 +99,8 @@ SELECT line_no, e.Id AS event_id, e.CreationTime AS logged_at, e.Operation AS lo
                                               nullif(e.ApplicationId, '')), '{NOBODY}'), '')) AS app,
        coalesce(CASE WHEN is_interaction THEN nullif(e.AgentName, '') END, nullif(e.AppAccessContext.ClientAppName, ''),
                 nullif(e.ApplicationDisplayName, '')) AS app_name,
-       nullif(e.AppAccessContext.UniqueTokenId, '') AS token_id,
-       coalesce(nullif(e.AppAccessContext.AADSessionId, ''), nullif(e.SessionId, '')) AS session_id,
+       {uti("e.AppAccessContext.UniqueTokenId")} AS token_id,
+       coalesce(nullif(nullif(e.AppAccessContext.AADSessionId, ''), '{NOBODY}'), nullif(e.SessionId, '')) AS session_id,
        nullif(coalesce(nullif(e.ClientIPAddress, ''), nullif(e.ClientIP, ''), e.ActorIpAddress), '') AS address,
        CASE WHEN starts_with(address, '[') THEN regexp_extract(address, '^\\[([^\\]]*)\\]', 1)
             WHEN len(string_split(address, ':')) = 2 THEN split_part(address, ':', 1)
@@ -355,7 +357,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=10,
+    version=11,
     title="Microsoft 365 unified audit log",
     recognise=mostly(_is_audit),
     fields=_RECORD,

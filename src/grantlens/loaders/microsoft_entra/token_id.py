@@ -1,6 +1,8 @@
 """One form for Entra's token ids, so that a sign-in and the calls made with its token meet."""
 
 _NIL = "A" * 22
+_ZEROS = "0" * 22
+"""Seen in records of Microsoft 365, of whoever it was."""
 _GUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 
@@ -10,7 +12,7 @@ def uti(value: str) -> str:
     Entra writes one and the same request id in four ways: as base64url of its 16 bytes (the claim, Graph
     activity), the same with `==` (Azure AD Graph), as a GUID, and as base64 of the GUID's 36 letters
     (older sign-in logs). The GUID's bytes are in Microsoft's order, the first three groups reversed.
-    The nil id is no id. Anything else stays as it is.
+    The nil id is no id, nor are zeros. Anything else stays as it is.
 
     Parameters
     ----------
@@ -25,7 +27,7 @@ def uti(value: str) -> str:
     [('0vkhBM3ISpO7Ke-XEAYGqg',), ('nonsense',)]
     """
     return f"""CASE
-            WHEN {value} IS NULL OR {value} = '' OR starts_with({value}, '{_NIL}') THEN NULL
+            WHEN {value} IS NULL OR {value} = '' OR starts_with({value}, '{_NIL}') OR {value} = '{_ZEROS}' THEN NULL
             WHEN strlen({value}) = 22 THEN {value}
             WHEN strlen({value}) = 24 AND ends_with({value}, '==') THEN translate({value}[:22], '+/', '-_')
             WHEN strlen({value}) = 36 THEN {_of_guid(value, value)}
