@@ -545,7 +545,7 @@ def test_failed_changes_are_kept_as_failed(load):
 
 def test_the_token_of_a_use_is_written_as_entra_writes_it_and_zeros_are_none(load):
     guid = "9f000000-0000-4000-8000-0000000000d2"
-    told = ["0" * 22, "AbCdEf0123456789_-AAAA", "AbCdEf0123456789+/AAAA==", guid, ""]
+    told = ["0" * 22, "AbCdEf0123456789_-AAAA", "AbCdEf0123456789/+AAAA==", guid, ""]
     nobody = "00000000-0000-0000-0000-000000000000"
     uses = [
         mail(Id=f"m-{number}", AppAccessContext={"ClientAppId": APP, "UniqueTokenId": token, "AADSessionId": nobody})

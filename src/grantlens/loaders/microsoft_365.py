@@ -73,12 +73,9 @@ def _is_audit(record: Mapping) -> bool:
     if is_processed(record) or _is_text(text):
         return True
     inner = record.get("auditData")
-    record = inner if isinstance(inner, Mapping) else record
-    if {"TimeGenerated", "RecordType", "LLMEventData"} <= record.keys():
-        return True
-    return {"CreationTime", "Operation", "Workload"} <= record.keys() and bool(
-        {"OrganizationId", "RecordType"} & record.keys()
-    )
+    names = (inner if isinstance(inner, Mapping) else record).keys()
+    is_bare = {"CreationTime", "Operation", "Workload"} <= names and bool({"OrganizationId", "RecordType"} & names)
+    return is_bare or {"TimeGenerated", "RecordType", "LLMEventData"} <= names
 
 
 _SPELLED = "SELECT line_no, r AS e FROM record WHERE r IS NOT NULL"
