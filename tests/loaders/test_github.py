@@ -819,3 +819,19 @@ SEEDS = [
 @given(lists_of_damaged(SEEDS))
 def test_damaged_records_never_raise_and_always_add_up(load, records):
     assert_all_accounted_for(load, records, "github")
+
+
+def test_what_the_page_saves_names_no_token_and_shows_no_silence(load):
+    row = {
+        "action": "personal_access_token.access_granted",
+        "actor": "ada",
+        "user": "ada",
+        "actor_location.country_code": "DE",
+        "org": "acme",
+        "created_at": "1782900000250",
+        "data.team": "acme/all",
+    }
+    assert load(",".join(row) + "\n" + ",".join(row.values()) + "\n").one("issuance")["token_id"] is None
+    assert LOADER.fitted([row]).carries == ()
+    assert LOADER.fitted([row | {"_document_id": "d"}]).carries == LOADER.carries
+    assert LOADER.fitted([{"action": "team.create", "created_at": 1}]).carries == LOADER.carries

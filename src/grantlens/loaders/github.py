@@ -30,6 +30,7 @@ What the mapping decides, and why:
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from grantlens.loaders.loader import Join, Loader, mostly
 
@@ -321,12 +322,21 @@ SELECT line_no, 'time cannot be read'
 FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at IS NULL
 """
 
+
+def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Conclude nothing from what the page of the log saves under its own names: a choice of columns, of which none names a token or an app."""
+    names = {name for record in sample for name in record}
+    saved = any(name.startswith(("data.", "actor_location.")) for name in names) and "_document_id" not in names
+    return replace(LOADER, carries=() if saved else LOADER.carries, dialect=None)
+
+
 LOADER = Loader(
     name="github",
-    version=7,
+    version=8,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,
+    dialect=_fitted,
     carries=("issuance", "usage", "revocation"),
     steps={"event": _EVENT, "party": _PARTY, "issued": _ISSUED},
     issuance=_ISSUANCE,
