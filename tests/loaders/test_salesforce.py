@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import pytest
+from hypothesis import given, settings
 
 import grantlens as gl
 from grantlens.loaders.salesforce import LOADER
 from grantlens.store import Store
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 EXPECTED = {
     "elastic-eventlogfile-login.json": ({"records": 1, "issuance": 1}, {}),
@@ -464,3 +466,52 @@ def test_ignored_and_broken_records_are_named(load):
         8: "names no type of event",
     }
     assert loaded.batch["issuance"] == 1
+
+
+# The login history.
+
+HISTORY = {
+    "Id": "0Ya000000000001AAA",
+    "UserId": "005aB0000000CdeQAE",
+    "LoginTime": "2026-07-01T10:00:00.250+0000",
+    "LoginType": "Remote Access 2.0",
+    "LoginSubType": "OAuthRefreshToken",
+    "SourceIp": "192.0.2.7",
+    "Status": "Success",
+    "Application": "Nightly",
+    "Browser": "Unknown",
+}
+
+
+def test_a_login_of_the_history_is_one_of_the_stream(load):
+    history = load([{"attributes": {"type": "LoginHistory"}, **HISTORY}]).one("issuance")
+    streamed = load([stream()]).one("issuance")
+    unsaid = ("event_id", "received_at", "token_id", "session_id", "subject_name", "grant_id")
+    assert history | dict.fromkeys(unsaid) == streamed | dict.fromkeys(unsaid)
+    assert [history[name] for name in unsaid[:5]] == [HISTORY["Id"], None, None, None, None]
+    assert (history["client_id"], history["token_kind"], history["kind"]) == ("Nightly", "access", "token")
+
+
+def test_a_login_history_as_csv_tells_the_same_and_shows_no_silence(load):
+    failed = HISTORY | {
+        "Id": "0Ya2",
+        "LoginType": "Application",
+        "Status": "Invalid Password",
+        "SourceIp": "Salesforce.com IP",
+    }
+    late = HISTORY | {"Id": "0Ya3", "LoginTime": "7/1/2026 10:00 AM PDT"}
+    table = load(as_csv([HISTORY, failed, late]))
+    (first, *_) = table.rows["issuance"]
+    assert first | {"line_no": 1} == load([HISTORY]).one("issuance")
+    assert [(row["client_id"], row["outcome"], row["ip"]) for row in table.rows["issuance"]] == [
+        ("Nightly", "success", "192.0.2.7"),
+        (None, "denied", None),
+    ]
+    assert [row["reason"] for row in table.rejected] == ["time cannot be read"]
+    assert LOADER.fitted([HISTORY]).carries == ()
+
+
+@settings(max_examples=4)
+@given(lists_of_damaged([HISTORY, {"attributes": {"type": "LoginHistory"}, **HISTORY}]))
+def test_a_damaged_login_history_never_raises_and_always_adds_up(load, records):
+    assert_all_accounted_for(load, records, "salesforce")

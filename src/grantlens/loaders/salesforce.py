@@ -1,4 +1,4 @@
-"""Salesforce: event log files (CSV or JSON), login events of the stream, and the setup audit trail.
+"""Salesforce: event log files (CSV or JSON), login events of the stream, the login history, and the setup audit trail.
 
 What the mapping decides, and why:
 
@@ -7,6 +7,8 @@ What the mapping decides, and why:
 - Every login opens a session that can call the API, so every login is an issuance; one that failed is denied. Of an
   OAuth login (`Remote Access`) the app is known by its name alone. Calls and the audit trail name apps by name, too:
   so the name is the client's id, and CONNECTED_APP_ID stands in only where no name is given.
+- A row of the object `LoginHistory` is a login like that of the stream, with the app's name, but has neither key: nothing that is found by a
+  key can be missed among such rows, so their silence shows nothing.
 - User ids come with 15 characters or with 18. All are brought to 18: the last three are a checksum of the case.
 - No row names its organisation: only event log files could, and what they show would join with no login event and no change of setup.
 - `TIMESTAMP` is yyyyMMddHHmmss.SSS in UTC, its last zeros left out. `TIMESTAMP_DERIVED` is ISO text, and preferred.
@@ -48,7 +50,7 @@ _FIELDS = """{
     "CONNECTED_APP_ID": "VARCHAR", "CONNECTED_APP_NAME": "VARCHAR", "CLIENT_NAME": "VARCHAR",
     "CLIENT_IP": "VARCHAR", "SOURCE_IP": "VARCHAR", "BROWSER_TYPE": "VARCHAR", "USER_AGENT": "VARCHAR",
     "attributes": {"type": "VARCHAR"},
-    "EventIdentifier": "VARCHAR", "EventDate": "VARCHAR", "CreatedDate": "VARCHAR", "LoginType": "VARCHAR",
+    "EventIdentifier": "VARCHAR", "EventDate": "VARCHAR", "LoginTime": "VARCHAR", "CreatedDate": "VARCHAR", "LoginType": "VARCHAR",
     "Application": "VARCHAR", "LoginKey": "VARCHAR", "SessionKey": "VARCHAR", "Status": "VARCHAR",
     "SessionLevel": "VARCHAR", "Operation": "VARCHAR", "ApiType": "VARCHAR", "QueriedEntities": "VARCHAR",
     "RecordId": "VARCHAR", "Score": "VARCHAR", "DelegatedUsername": "VARCHAR", "FileAction": "VARCHAR",
@@ -122,7 +124,9 @@ def _kind(record: Mapping) -> str | None:
         return "LoginEvent" if "LoginType" in record else "LogoutEvent" if logout else "event"
     if {"Action", "CreatedById", "Section"} <= record.keys():
         return "SetupAuditTrail"
-    return named if named in ("EventLogFile", "SetupAuditTrail") else None
+    if {"LoginTime", "LoginType"} <= record.keys() and {"UserId", "SourceIp"} & record.keys():
+        return "LoginHistory"
+    return named if named in ("EventLogFile", "SetupAuditTrail", "LoginHistory") else None
 
 
 def _eighteen(user: str) -> str:
@@ -142,6 +146,7 @@ SELECT line_no, r.*,
             WHEN r.EVENT_TYPE = 'Logout' THEN 'logout'
             WHEN r.EVENT_TYPE IN {_listed(_CALLS)} THEN 'call'
             WHEN r.EVENT_TYPE IS NOT NULL THEN 'other event'
+            WHEN r.EventIdentifier IS NULL AND (r.LoginTime IS NOT NULL OR r.attributes.type = 'LoginHistory') THEN 'history login'
             WHEN r.LoginType IS NOT NULL OR starts_with(r.attributes.type, 'LoginEvent') THEN 'stream login'
             WHEN starts_with(r.attributes.type, 'LogoutEvent')
               OR (r.EventIdentifier IS NOT NULL AND r.SessionLevel IS NOT NULL AND r.attributes.type IS NULL
@@ -166,7 +171,7 @@ _TYPED_WITHIN = _TYPED.replace(
 # What the following read no more: each column less is one less to write for each record.
 _READ = """"TIMESTAMP", TIMESTAMP_DERIVED, REQUEST_ID, USER_ID, USER_ID_DERIVED, USER_NAME, SESSION_KEY, LOGIN_KEY,
     BATCH_ID, STATUS_CODE, RUN_TIME, CPU_TIME, CONNECTED_APP_ID, CLIENT_IP, SOURCE_IP, attributes, EventIdentifier, EventDate,
-    CreatedDate, LoginKey, SessionKey, SessionLevel, ApiType, RecordId, Score, DelegatedUsername, FileAction, Query,
+    LoginTime, CreatedDate, LoginKey, SessionKey, SessionLevel, ApiType, RecordId, Score, DelegatedUsername, FileAction, Query,
     EvaluationTime, RequestUri, VerificationMethod, ConnectedAppId,
     UserId, Username, SourceIp, Id, CreatedById, EventType, is_file, written_user, named_client"""
 
@@ -177,7 +182,7 @@ SELECT * EXCLUDE ({_READ}),
                 CASE WHEN regexp_matches(written, '^[0-9]{{14}}[.][0-9]{{1,3}}$')  -- zeros at the end are left out
                      THEN timezone('UTC', try_strptime(rpad(written, 18, '0'), '%Y%m%d%H%M%S.%g')) END) AS happened_at,
        CASE WHEN is_stream THEN {text_moment("CreatedDate")} END AS received_at,
-       CASE WHEN is_stream THEN EventIdentifier WHEN is_setup THEN Id
+       CASE WHEN meaning = 'history login' OR is_setup THEN Id WHEN is_stream THEN EventIdentifier
             WHEN is_file THEN 'elf:' || md5(to_json([EVENT_TYPE, "TIMESTAMP", nullif(REQUEST_ID, ''), nullif(USER_ID, ''),
                 nullif(SESSION_KEY, ''), nullif(LOGIN_KEY, ''), nullif(URI, ''), nullif(METHOD_NAME, ''),
                 nullif(ENTITY_NAME, ''), nullif(JOB_ID, ''), nullif(BATCH_ID, ''), nullif(API_RESOURCE, ''),
@@ -192,7 +197,7 @@ SELECT * EXCLUDE ({_READ}),
        TRY_CAST(STATUS_CODE AS INTEGER) AS http_status
 FROM (
     SELECT *,
-           CASE WHEN is_stream THEN EventDate WHEN is_setup THEN CreatedDate
+           CASE WHEN is_stream THEN coalesce(EventDate, LoginTime) WHEN is_setup THEN CreatedDate
                 WHEN is_file THEN coalesce(nullif(TIMESTAMP_DERIVED, ''), "TIMESTAMP") END AS written,
            coalesce(nullif(CASE WHEN is_setup THEN CreatedById WHEN is_stream THEN UserId END, ''),
                     nullif(USER_ID_DERIVED, ''), nullif(USER_ID, '')) AS written_user,
@@ -202,7 +207,8 @@ FROM (
                                          WHEN means = 'call' THEN coalesce(nullif(Application, 'N/A'), ConnectedAppId) END
                 ELSE coalesce(CONNECTED_APP_NAME, CONNECTED_APP_ID) END AS named_client
     FROM (
-        SELECT *, regexp_replace(meaning, '^(file|stream) ', '') AS means, starts_with(meaning, 'stream') AS is_stream,
+        SELECT *, regexp_replace(meaning, '^(file|stream|history) ', '') AS means,
+               starts_with(meaning, 'stream') OR meaning = 'history login' AS is_stream,
                meaning IN ('consent', 'change', 'end') AS is_setup, meaning IN ('file login', 'logout', 'call') AS is_file
         FROM typed
     )
@@ -331,8 +337,8 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=6,
-    title="Salesforce event log files, login events and setup audit trail",
+    version=7,
+    title="Salesforce event log files, login events, login history and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,
     dialect=_fitted,
