@@ -11,6 +11,7 @@ from grantlens.errors import LoadError
 from grantlens.given_path import in_shell
 from grantlens.handwritten import did_you_mean
 from grantlens.loaders import Loader, Settings, Unfound, loaders, siem
+from grantlens.loaders.console.too_little import too_little
 from grantlens.reading.one_file import Reading
 from grantlens.reading.shape import told_error
 from grantlens.schema import TIMES
@@ -53,6 +54,8 @@ def _chosen(reading: Reading, wanted: str | Loader | None) -> tuple[Loader, Load
     if isinstance(wanted, Loader):
         return wanted.fitted(_sample_for(wanted, reading)), None
     known = loaders() if wanted is None else {wanted: named(wanted)}
+    if reading.sample and (little := too_little(reading.columns or ())):
+        raise LoadError(f"{reading.path} is {little[0]}.", little[1])
     found = _found(reading, known, some=wanted is not None)
     if found is not None:
         return found

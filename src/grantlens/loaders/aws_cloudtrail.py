@@ -62,7 +62,9 @@ _EVENT = """{
 
 
 def _is_event(record: Mapping) -> bool:
-    return {"userIdentity", "eventSource", "eventName", "eventTime"} <= record.keys()
+    """Tell an event; where its identity is text, it is a row of a table (see `console.athena`)."""
+    named = {"userIdentity", "eventSource", "eventName", "eventTime"} <= record.keys()
+    return named and not isinstance(record["userIdentity"], str)
 
 
 def _place(record: Mapping) -> str | None:
@@ -316,7 +318,10 @@ FROM meant
 WHERE meaning IN ('end', 'switch off', 'remove', 'narrow', 'cut off', 'sign out')
 """
 
-_IGNORED = """
+_UNREAD = """(who IS NULL AND server <> 'signin.amazonaws.com' AND coalesce(category, '') <> 'Insight'
+    AND coalesce(event_type, '') NOT IN ('AwsServiceEvent', 'AwsVpceEvent', 'AwsCloudTrailInsight'))"""
+
+_IGNORED = f"""
 SELECT line_no,
        CASE WHEN server = 'signin.amazonaws.com' THEN 'sign-in of a person'
             WHEN category = 'Insight' OR event_type = 'AwsCloudTrailInsight' THEN 'insight, no call'
@@ -324,10 +329,10 @@ SELECT line_no,
               OR event_type IN ('AwsServiceEvent', 'AwsVpceEvent') THEN 'AWS service acting for itself'
             ELSE 'call that names no caller of an account' END AS reason
 FROM known
-WHERE meaning IS NULL AND NOT is_use
+WHERE meaning IS NULL AND NOT is_use AND NOT {_UNREAD}
 """
 
-_REJECTED = """
+_REJECTED = f"""
 SELECT line_no,
        CASE WHEN logged_name IS NULL THEN 'eventName is missing'
             WHEN server IS NULL THEN 'eventSource is missing'
@@ -335,6 +340,8 @@ SELECT line_no,
             ELSE 'eventTime is no time' END AS reason
 FROM event
 WHERE happened_at IS NULL OR server IS NULL OR logged_name IS NULL
+UNION ALL
+SELECT line_no, 'userIdentity or the request cannot be read' FROM known WHERE meaning IS NULL AND NOT is_use AND {_UNREAD}
 """
 
 
@@ -364,7 +371,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=7,
+    version=8,
     title="AWS CloudTrail",
     recognise=mostly(lambda record: _is_event(record) or _place(record) is not None),
     fields=_EVENT,

@@ -271,7 +271,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=5,
+    version=6,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,

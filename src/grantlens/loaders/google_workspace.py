@@ -308,7 +308,7 @@ def _names(record: Mapping) -> list:
 
 LOADER = Loader(
     name="google_workspace",
-    version=5,
+    version=6,
     title="Google Workspace token and admin audit",
     recognise=_recognise,
     fields=_FIELDS,

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from grantlens.errors import LoadError
-from grantlens.loaders.console import as_event
+from grantlens.loaders.console import as_event, is_asked_for
 from grantlens.loaders.loader import Loader
 
 DEPTH = 5
@@ -115,8 +115,10 @@ def _is_row(record: Mapping) -> bool:
 
 
 def _is_chosen(record: Mapping) -> bool:
-    """Tell what is not all of a log: an alert of Wazuh, on which a rule fired, and what Defender took up of a service."""
-    return _is_row(record) or (bool(record.keys() & {"agent", "manager"}) and isinstance(record.get("rule"), Mapping))
+    """Tell what is not all of a log: an alert of Wazuh, on which a rule fired, what Defender took up of a service, and what a query asked for."""
+    if _is_row(record) or is_asked_for(record):
+        return True
+    return bool(record.keys() & {"agent", "manager"}) and isinstance(record.get("rule"), Mapping)
 
 
 def _object(value: object) -> Mapping | None:
@@ -282,7 +284,7 @@ def taking_out(
         loader = replace(loader, parameters={**loader.parameters, "zone": zone})
     inside = Inside(known, zone if local is not None else None)
     outer = [hit for record in sample for hit in hits(record) if isinstance(hit, Mapping)]
-    chosen = all(any(_is_chosen(each) for each in layers(record)) for record in outer)
+    chosen = all(any(map(_is_chosen, (record, *layers(record)))) for record in outer)
     loader = replace(loader, recognise=inside, carries=() if chosen else loader.carries)
     if loader.split or any(hits(record) != [record] for record in sample):
         return replace(loader, split=_Split(inside, loader.split))

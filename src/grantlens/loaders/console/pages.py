@@ -49,14 +49,14 @@ _UNZONED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?")
 _LIST = re.compile(r"(?P<name>[a-z_]+?)(?P<nth>\d+)")
 
 
-def as_event(record: Mapping) -> Mapping:
-    """Return the event of a row that a console saved, any other record as it is.
+def of_page(record: Mapping) -> Mapping:
+    """Return the event of a row that Entra's or Okta's console saved, any other record as it is.
 
     Examples
     --------
-    >>> as_event({"event_type": "user.session.start", "actor.alternate_id": "ann@example.com", "target0.type": "AppInstance"})
+    >>> of_page({"event_type": "user.session.start", "actor.alternate_id": "ann@example.com", "target0.type": "AppInstance"})
     {'eventType': 'user.session.start', 'actor': {'alternateId': 'ann@example.com'}, 'target': [{'type': 'AppInstance'}]}
-    >>> as_event({"Date (UTC)": "2026-07-01T10:00:00", "Request ID": "r1", "Username": "ann@example.com", "Status": "Success"})
+    >>> of_page({"Date (UTC)": "2026-07-01T10:00:00", "Request ID": "r1", "Username": "ann@example.com", "Status": "Success"})
     {'createdDateTime': '2026-07-01T10:00:00Z', 'id': 'r1', 'userPrincipalName': 'ann@example.com', 'status': {'errorCode': '0'}}
     """
     if "Date (UTC)" in record:

@@ -1,0 +1,35 @@
+"""Tables that hold a provider's records in another form, brought back to the records of its API.
+
+- `pages`: what the consoles of Entra and Okta save.
+- `athena`: rows of a CloudTrail table that Athena was asked for.
+- `bigquery`: rows of the tables that Google Workspace and Cloud Logging write to BigQuery.
+- `too_little`: tables that hold too little to be believed, and what to fetch instead.
+"""
+
+from collections.abc import Mapping
+
+from grantlens.loaders.console.athena import is_answer, of_athena
+from grantlens.loaders.console.bigquery import is_of_bigquery, of_bigquery
+from grantlens.loaders.console.pages import of_page
+
+__all__ = ["as_event", "is_asked_for"]
+
+
+def as_event(record: Mapping) -> Mapping:
+    """Return the event of a row that a console saved or a query gave, any other record as it is.
+
+    Examples
+    --------
+    >>> as_event({"event_type": "user.session.start", "actor.alternate_id": "ann@example.com"})
+    {'eventType': 'user.session.start', 'actor': {'alternateId': 'ann@example.com'}}
+    """
+    if is_answer(record):
+        return of_athena(record)
+    if is_of_bigquery(record):
+        return of_bigquery(record)
+    return of_page(record)
+
+
+def is_asked_for(record: Mapping) -> bool:
+    """Tell a row that a query chose: of what it did not ask for, the answer is silent."""
+    return is_answer(record) or is_of_bigquery(record)
