@@ -108,11 +108,38 @@ ACTIVITIES = [
     activity(happening("deny", client_id=CLIENT, scope=[MAIL], rejection_type="SCOPE_BLOCK")),
     activity(happening("revoke", client_id=CLIENT, app_name="Nightly")),
 ]
+
+
+def as_admin_row(record, event=None, **changes):
+    """Write an activity of one event as the Admin console saves it; a call has no name."""
+    (happened,) = record["events"]
+    given = {
+        each["name"]: each.get("value", each.get("multiValue", each.get("intValue"))) for each in happened["parameters"]
+    }
+    name = happened["name"]
+    return {
+        "Date": "2026-07-01T12:00:00.123+02:00",
+        "App ID": given.get("client_id"),
+        "App name": given.get("app_name", ""),
+        "OAuth event": event or ("" if name == "activity" else name.title()),
+        "Description": "Ada did this",
+        "User": record["actor"]["email"],
+        "Scope": ", ".join(given.get("scope", [])),
+        "API name": given.get("api_name", ""),
+        "Method": given.get("method_name", ""),
+        "Number of response bytes": given.get("num_response_bytes", ""),
+        "IP address": record["ipAddress"],
+        **changes,
+    }
+
+
 ASKED_FOR = {
     "aws_cloudtrail": [*map(as_athena, TRAIL)],
     "gcp_audit": [*map(as_sink, test_gcp_audit.EVERY_KIND)],
     "google_workspace": [*map(as_activity_row, ACTIVITIES)],
 }
+KEPT = [each for each in ACTIVITIES if each["events"][0]["name"] != "deny"]
+"""What the Admin console saves whole: how it writes why a consent was refused was not seen."""
 
 
 def as_csv(rows):
@@ -199,6 +226,28 @@ def test_what_workspace_calls_the_parameters_of_admins_is_not_guessed(load):
     assert loaded.ignored == {"other application than token and admin": 1}
 
 
+def test_rows_of_the_admin_console_are_the_activities(load):
+    plain, table = load(KEPT), loaded_csv([*map(as_admin_row, KEPT)])
+    assert all(plain.rows.values())
+    assert table.batch["loader"] == "google_workspace"
+    unsaid = ("event_id", "tenant", "grant_id")
+    assert without(table.rows, *unsaid) == without(plain.rows, *unsaid)
+    known = loaders()["google_workspace"]
+    assert taking_out(known, known.recognise, [as_admin_row(each) for each in KEPT]).carries == ()
+
+
+def test_a_row_of_the_admin_console_with_a_time_or_an_event_of_its_own_is_rejected():
+    """A time without its zone is that of whoever saved the table."""
+    sound = [*map(as_admin_row, KEPT)]
+    odd = [
+        as_admin_row(KEPT[0], Date="2026-07-01T12:00:00"),
+        as_admin_row(KEPT[0], Date="Jul 1, 2026, 12:00:00 PM"),
+        as_admin_row(KEPT[0], "Something"),
+    ]
+    loaded = loaded_csv([*sound, *odd])
+    assert [row["reason"] for row in loaded.rejected] == ["id.time is no time"] * 2 + ["event without a name"]
+
+
 @pytest.mark.parametrize("loader", ASKED_FOR)
 def test_what_a_query_did_not_ask_for_is_not_said_to_be_missing(loader):
     known = loaders()[loader]
@@ -258,7 +307,7 @@ def test_no_text_of_a_structure_raises(text, column):
     json.dumps(event)
 
 
-@pytest.mark.parametrize("row", [rows[0] for rows in ASKED_FOR.values()])
+@pytest.mark.parametrize("row", [*(rows[0] for rows in ASKED_FOR.values()), as_admin_row(ACTIVITIES[0])])
 def test_no_cell_of_a_table_raises(row):
     for name in row:
         for value in VALUES:
@@ -269,5 +318,5 @@ def test_no_cell_of_a_table_raises(row):
 @pytest.mark.parametrize("loader", ASKED_FOR)
 @given(data=st.data())
 def test_damaged_rows_never_raise_and_always_add_up(load, loader, data):
-    sound = ASKED_FOR[loader]
+    sound = ASKED_FOR[loader] + [as_admin_row(each) for each in KEPT if loader == "google_workspace"]
     assert_all_accounted_for(load, [*sound * 20, *data.draw(lists_of_damaged(sound))], loader)

@@ -1,6 +1,7 @@
 """Tables that hold a provider's records in another form, brought back to the records of its API.
 
 - `pages`: what the consoles of Entra and Okta save.
+- `google_admin`: what Google's Admin console saves of the OAuth log.
 - `athena`: rows of a CloudTrail table that Athena was asked for.
 - `bigquery`: rows of the tables that Google Workspace and Cloud Logging write to BigQuery.
 - `too_little`: tables that hold too little to be believed, and what to fetch instead.
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 
 from grantlens.loaders.console.athena import is_answer, of_athena
 from grantlens.loaders.console.bigquery import is_of_bigquery, of_bigquery
+from grantlens.loaders.console.google_admin import is_of_admin, of_admin
 from grantlens.loaders.console.pages import of_page
 
 __all__ = ["as_event", "is_asked_for"]
@@ -27,9 +29,11 @@ def as_event(record: Mapping) -> Mapping:
         return of_athena(record)
     if is_of_bigquery(record):
         return of_bigquery(record)
+    if is_of_admin(record):
+        return of_admin(record)
     return of_page(record)
 
 
 def is_asked_for(record: Mapping) -> bool:
-    """Tell a row that a query chose: of what it did not ask for, the answer is silent."""
-    return is_answer(record) or is_of_bigquery(record)
+    """Tell a row that a query or a search chose: of what it did not ask for, the answer is silent."""
+    return is_answer(record) or is_of_bigquery(record) or is_of_admin(record)
