@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import grantlens as gl
 from grantlens.loaders.console import as_event
 from tests.loaders.damage import assert_all_accounted_for
 from tests.loaders.test_microsoft_entra import (
@@ -324,6 +325,20 @@ def test_an_okta_token_and_its_revocation_join(load):
     rows = [exported(record) for record in records]
     found = load(table(sorted({name for row in rows for name in row}), rows))
     assert found.one("issuance")["token_id"] == found.one("revocation")["token_id"] == "AT.one"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [shown(from_graph_api(sign_in())), changed(from_graph_api(CHANGES["a grant"])), exported(EVERY_KIND[1])],
+    ids=["sign-ins", "changes", "System Log"],
+)
+def test_nothing_is_concluded_from_what_the_filter_of_a_page_left_out(tmp_path, row):
+    path = tmp_path / "page.csv"
+    path.write_text(table(list(row), [row]))
+    with gl.open(":memory:") as store:
+        (batch,) = store.load(path)
+        assert batch["issuance"] == 1
+        assert {stretch["in_part"] for stretch in store.coverage()} == {True}
 
 
 def test_what_no_console_wrote_stays_as_it_is():

@@ -35,5 +35,5 @@ def as_event(record: Mapping) -> Mapping:
 
 
 def is_asked_for(record: Mapping) -> bool:
-    """Tell a row that a query or a search chose: of what it did not ask for, the answer is silent."""
-    return is_answer(record) or is_of_bigquery(record) or is_of_admin(record)
+    """Tell a row that a query, a search or the filter of a page chose: of what it left out, the answer is silent."""
+    return is_answer(record) or is_of_bigquery(record) or is_of_admin(record) or of_page(record) is not record
