@@ -88,6 +88,7 @@ WHY = {
     "client": "the revocation names no tenant, and several have this client",
     "id": SEVERAL.format("revocation names", "token"),
     "session": SEVERAL.format("revocation names", "session"),
+    "family": "the revocation is of a refresh token, and whether this access came of it or of another the logs do not tell",
     "tenant": "the revocation is of one tenant, and in which this access was the logs do not tell",
 }
 

@@ -11,7 +11,7 @@ from grantlens import detect
 from grantlens.loaders import loaders
 from grantlens.register.decisions import Decisions
 from grantlens.register.identities import Identities
-from grantlens.rule.example import BYSTANDER, consent, decided, moment, revoked, token, use
+from grantlens.rule.example import BYSTANDER, consent, decided, moment, refreshed, revoked, token, use
 from grantlens.schema.register import DECISION
 
 WATCHED = [
@@ -252,6 +252,20 @@ def test_a_key_that_was_switched_on_again_stands(desk, kept_going):
     )
     (row,) = told(desk, kept_going, records, COMPROMISED)
     assert (row["verdict"], row["detail"]["standing"]) == ("violation", 1)
+
+
+def test_what_came_of_a_refresh_token_from_before_the_log_may_stand(desk, kept_going):
+    records = (
+        token("04 09:00", "rt1", ["mail.read"], token_kind="refresh"),
+        refreshed("05 09:00", "t1", "rt0", ["mail.read"], "19 00:00"),
+        revoked("05 12:30", token_id="rt1"),
+    )
+    (row,) = told(desk, kept_going, records, COMPROMISED)
+    reason = "a revocation is of a refresh token, and whether this access came of it or of another the logs do not tell"
+    assert (row["verdict"], row["detail"]["reason"]) == ("indeterminate", reason)
+    with desk.store(desk.write("more.ndjson", (*kept_going, *records))) as store:
+        (grant,) = [row for row in gl.grants(store, until="2026-07-06").to_dicts() if row["client_id"] == "app"]
+    assert "of a refresh token may have ended it" in grant["reason"]
 
 
 def test_a_refresh_token_that_the_log_does_not_name_may_stand(desk, kept_going):

@@ -175,15 +175,32 @@ def ended(revocation, born):
             and each not in line
         ]
     of = {issue["grant_id"] for issue in line}
-    line += [
-        each
-        for each in born.values()
-        if each["grant_id"] in of
-        and each.get("token_kind") == "access"
-        and each["kind"] != "exchange"
-        and each not in line
-    ]
+    own = sign_in(name, born)
+    for each in born.values():
+        if (
+            each["grant_id"] in of
+            and each.get("token_kind") == "access"
+            and each["kind"] != "exchange"
+            and each not in line
+        ):
+            its = sign_in(each.get("parent_token_id"), born)
+            if its is None or its[0] == own[0]:
+                line.append(each)
+            elif not (its[1] and own[1]):  # it may be rotated from it, in what the log does not have
+                line.append({**each, "unsure": True})
     return [issue for issue in line if issue["issued_at"] <= revocation["revoked_at"]]
+
+
+def sign_in(name, born):
+    """Return the first refresh token of those that were rotated into one, and whether a sign-in is known to have given it; None for no refresh token."""
+    refreshed = {each.get("parent_token_id") for each in born.values() if each["kind"] == "refresh"} - born.keys()
+    if name not in refreshed and born.get(name, {}).get("token_kind") != "refresh":
+        return None
+    while (
+        name in born and born[name]["kind"] != "exchange" and sign_in(parent := born[name].get("parent_token_id"), born)
+    ):
+        name = parent
+    return name, name in born and born[name]["kind"] != "refresh"
 
 
 def grants(revocation, records):
@@ -298,9 +315,10 @@ def outlived(records):
                     key = (revocation["event_id"], f"grant {issue['grant_id']}", server)
                     if ("REV-1", *key) not in said and not (over < (SINCE - AT).total_seconds() > max(times)):
                         said["REV-1", *key] = ("indeterminate", "high", len(times))
-        if of_several(revocation, records):
+        unsure = {issue["token_id"] for issue in ended(revocation, born) if "unsure" in issue}
+        if unsure or of_several(revocation, records):
             for key in said:
-                if key[1] == revocation["event_id"]:
+                if key[1] == revocation["event_id"] and (not unsure or key[2] in unsure):
                     said[key] = ("indeterminate", *said[key][1:]) if key[0] == "REV-1" else "indeterminate"
     return said
 

@@ -16,6 +16,7 @@ def why_doubted(doubt: str, of_id: str = "this id") -> str:
                 WHEN 'id' THEN 'the revocation names no tenant, and several have a token of {of_id}'
                 WHEN 'session' THEN 'the revocation names no tenant, and several have a session of this id'
                 WHEN 'name' THEN 'the revocation names a token only by a name that several had'
+                WHEN 'family' THEN 'the revocation is of a refresh token, and whether this access came of it or of another the logs do not tell'
                 WHEN 'tenant' THEN 'the revocation is of one tenant, and in which this access was the logs do not tell'
                 WHEN 'everyone' THEN 'the revocation is of a grant for everyone, and whether of this tenant the logs do not tell' END"""
 
@@ -23,7 +24,8 @@ def why_doubted(doubt: str, of_id: str = "this id") -> str:
 RELATION = Relation(
     "covered_token",
     "Which tokens each revocation ends. Its target kind alone decides: an access token is itself; a refresh "
-    "token is itself, its rotated successors and the access tokens of its grant; a grant, client or subject "
+    "token is itself, its rotated successors and the access tokens of its grant, but for those known to have come of another sign-in's refresh token; "
+    "a grant, client or subject "
     "is all their tokens, a session all that carry it, a policy all issued before its cut-off but for keys - issued up to "
     "then. A child by token exchange is not covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693); but what a client got by exchange is "
     "its own token, and ends where a revocation names that client: an agent often has no other. "
@@ -31,7 +33,7 @@ RELATION = Relation(
     "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was. token_tenant is the "
     "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
     "ended it, NULL where it is: as in effective_revocation, or 'id' or 'session' where it names a token or session and no tenant, and several issued "
-    "one of its id, or 'tenant' where it names one, and no issuance of what it would have ended in it names any, or 'everyone' where it ends a grant for everyone and only "
+    "one of its id, or 'family' where an access token came of a refresh token that may be another sign-in's, or 'tenant' where it names one, and no issuance of what it would have ended in it names any, or 'everyone' where it ends a grant for everyone and only "
     "one of it and what a person got names a tenant.",
     f"""
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
@@ -74,6 +76,24 @@ rotated AS (
     JOIN known_token t ON t.source = p.source AND t.parent_token_id = p.token_id AND (p.tenant IS NULL OR {meant_by("p.tenant", "t")})
         AND t.token_kind = 'refresh' AND t.kind <> 'exchange'
 ),
+refresh_id AS (
+    SELECT DISTINCT source, token_id FROM refresh_token SEMI JOIN rotated USING (source)
+),
+-- What each refresh token was rotated from, if all records of its id say the same.
+rotation AS (
+    SELECT r.source, r.token_id, count(DISTINCT coalesce(p.token_id, '')) = 1 AS agreed, CASE WHEN agreed THEN min(p.token_id) END AS parent_id,
+           agreed AND coalesce(bool_and(t.kind <> 'refresh'), false) AS begun
+    FROM refresh_id r
+    LEFT JOIN known_token t ON t.source = r.source AND t.token_id = r.token_id AND t.token_kind = 'refresh'
+    LEFT JOIN refresh_id p ON p.source = t.source AND p.token_id = t.parent_token_id AND t.kind <> 'exchange'
+    GROUP BY r.source, r.token_id
+),
+-- The first of those that were rotated into it, and whether that is known to be what a sign-in gave: then another's is another.
+sign_in AS (
+    SELECT source, token_id, token_id AS first_id, begun FROM rotation WHERE parent_id IS NULL
+    UNION ALL
+    SELECT r.source, r.token_id, s.first_id, s.begun FROM sign_in s JOIN rotation r ON r.source = s.source AND r.parent_id = s.token_id
+),
 -- Of what people got by a grant for everyone on a resource it is not known where only one of the two names its tenant.
 everyones AS (
     SELECT DISTINCT r.source, r.revocation_event, r.revoked_at, i.client_id, i.tenant, i.audience
@@ -90,10 +110,14 @@ family AS (
     UNION
     SELECT source, revocation_event, token_id, home, false, coalesce(ended_in, home), doubt FROM rotated WHERE token_id <> root_id
     UNION
-    SELECT p.source, p.revocation_event, t.token_id, t.home, false, coalesce(p.ended_in, t.home), p.doubt
-    FROM rotated p
+    SELECT p.source, p.revocation_event, t.token_id, t.home, false, coalesce(p.ended_in, t.home),
+           coalesce(p.doubt, CASE WHEN o.first_id <> s.first_id THEN 'family' END)
+    FROM (SELECT DISTINCT source, revocation_event, root_id, grant_id, tenant, ended_in, doubt FROM rotated) p
     JOIN known_token t ON t.source = p.source AND t.grant_id = p.grant_id AND t.token_kind = 'access' AND t.kind <> 'exchange'
         AND t.token_id <> p.root_id AND (p.tenant IS NULL OR {meant_by("p.tenant", "t")})
+    LEFT JOIN sign_in s ON s.source = p.source AND s.token_id = p.root_id
+    LEFT JOIN sign_in o ON o.source = t.source AND o.token_id = t.parent_token_id
+    WHERE NOT coalesce(o.first_id <> s.first_id AND o.begun AND s.begun, false)
 ),
 target AS (
     FROM family

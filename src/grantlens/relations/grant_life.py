@@ -15,6 +15,7 @@ def may_have_ended(why: str, token: str = "token") -> str:
                 WHEN 'id' THEN 'a revocation that names no tenant may have ended it, and several have a {token} of its id'
                 WHEN 'session' THEN 'a revocation that names no tenant may have ended it, and several have a session of its id'
                 WHEN 'name' THEN 'a revocation that names a token only by its name may have ended it, and several had that name'
+                WHEN 'family' THEN 'a revocation of a refresh token may have ended it, and whether its access came of that or of another the logs do not tell'
                 WHEN 'tenant' THEN 'a revocation in one tenant may have ended it, and in which it was the logs do not tell'
                 WHEN 'everyone' THEN 'a revocation of a grant for everyone may have ended it, and whether of its tenant the logs do not tell'
                 WHEN 'whose' THEN 'a revocation that does not say whose grant of its client it was may have ended it'

@@ -8,7 +8,7 @@ from grantlens.rules.issuance_after_revocation.examples import FIRES, SILENT, UN
 
 RULE = Rule(
     id="REV-2",
-    version=7,
+    version=8,
     name="issuance_after_revocation",
     key=("token_id",),
     question="Which tokens were issued after the revocation of their grant or refresh token?",

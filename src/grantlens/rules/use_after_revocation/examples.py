@@ -12,6 +12,17 @@ OF_TWO = (
 
 FIRES = (
     Example(
+        "a refresh token is rotated and then revoked, and what its first one gave works on",
+        (
+            token("10 09:00", "rt1", ["mail.read"], token_kind="refresh"),
+            refreshed("10 10:00", "t1", "rt1", ["mail.read"], "10 18:00"),
+            refreshed("10 10:00", "rt2", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", token_id="rt2"),
+            use("10 12:10", READ),
+        ),
+        ({"verdict": "violation", "token_id": "t1", "events": 2},),
+    ),
+    Example(
         "an agent that gets its tokens by exchange works on after a person's consent to it was taken back",
         (
             token("10 11:00", "t0", ["openid"], "10 18:00", client_id="portal", grant_id="g0"),
@@ -208,7 +219,19 @@ FIRES = (
     ),
 )
 
+TWO_SIGN_INS = (
+    token("10 09:00", "rt1", ["mail.read"], token_kind="refresh"),
+    token("10 10:00", "rt2", ["mail.read"], token_kind="refresh"),
+    refreshed("10 11:00", "t1", "rt1", ["mail.read"], "10 18:00"),
+    refreshed("10 11:00", "t2", "rt2", ["mail.read"], "10 18:00"),
+)
+"""Of one client and person, each with its own refresh token."""
+
 SILENT = (
+    Example(
+        "a refresh token is revoked, and the access of another sign-in of the same client and person goes on",
+        (*TWO_SIGN_INS, revoked("10 12:00", token_id="rt1"), use("10 12:10", READ, "t2")),
+    ),
     Example(
         "two tenants issued a token of one id, and one of them revoked its own",
         (*OF_TWO, revoked("10 12:00", tenant="two"), use("10 12:10", READ, tenant="one")),

@@ -1,9 +1,27 @@
 """Small logs that do not tell whether access was used after its revocation: what REV-1 leaves undecided."""
 
-from grantlens.rule.example import Example, consent, revoked, token, use
+from grantlens.rule.example import Example, consent, refreshed, revoked, token, use
 from grantlens.rules.use_after_revocation.examples import OF_TWO, READ
 
 UNDECIDABLE = (
+    Example(
+        "a refresh token is revoked, and access works on that came of one from before the log, which may have been rotated into it",
+        (
+            refreshed("10 09:00", "rt1", None, ["mail.read"], token_kind="refresh"),
+            refreshed("10 11:00", "t1", "rt0", ["mail.read"], "10 18:00"),
+            revoked("10 12:00", token_id="rt1"),
+            use("10 12:10", READ),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "t1",
+                "detail": {
+                    "reason": "the revocation is of a refresh token, and whether this access came of it or of another the logs do not tell"
+                },
+            },
+        ),
+    ),
     Example(
         "the client was ended in one tenant, and no record says in which its token was issued or used",
         (
