@@ -250,6 +250,29 @@ QUERY = {"db_service": "orders", "db_name": "main", "db_query": "SELECT secret"}
             event("db.session.query.failed", code="TDB02W", error="access to db denied", **QUERY, **BOT),
             ("orders", None, "db.session.query.failed", "main", "denied", "scope"),
         ),
+        (event("db.session.start", code="TDB00I", success=True, **QUERY, **BOT), ("orders", None, "db.session.start", "main", "success", None)),
+        (
+            event("db.session.start", code="TDB00W", success=False, error="access to db denied. User does not have permissions.", **QUERY, **BOT),
+            ("orders", None, "db.session.start", "main", "denied", "scope"),
+        ),
+        *(
+            (event(f"db.session.{kind}", code="TPG02I", **QUERY, **BOT), ("orders", None, f"db.session.{kind}", "main", "success", None))
+            for kind in (
+                "postgres.statements.execute", "postgres.function", "mysql.statements.execute", "mysql.statements.bulk_execute", "mysql.drop_db",
+                "sqlserver.rpc_request", "spanner.rpc", "cassandra.execute", "cassandra.batch", "elasticsearch.request",
+            )
+        ),
+        *(
+            (
+                event(f"db.session.{kind}.request", code=code, status_code=status, path="/secret", body={"a": "secret"}, **QUERY, **BOT),
+                ("orders", None, f"db.session.{kind}.request", "main", *said),
+            )
+            for kind in ("dynamodb", "opensearch")
+            for code, status, said in (
+                ("TDY01I", 200, ("success", None)), ("TDY01I", 403, ("denied", "other")), ("TDY01I", 429, ("denied", "rate")),
+                ("TDY01I", 500, ("error", None)), ("TDY01E", 0, ("error", None)),
+            )
+        ),
         (event("exec", code="T3002I", server_hostname="web-1", command="id", **BOT), ("web-1", None, "exec", None, "success", None)),
         (event("exec", code="T3002E", server_hostname="web-1", exitCode="1", **BOT), ("web-1", None, "exec", None, "error", None)),
     ],
@@ -261,6 +284,19 @@ def test_what_a_bot_does_is_a_use_by_it(load, record, wanted):
     assert (row["client_id"], row["subject_id"], row["session_id"]) == ("bot-deploy", "bot-deploy", "s1")
     assert row["target"] in (None, "/api/v1/namespaces/a/pods/web")
     assert "secret" not in str(row)
+
+
+def test_a_statement_that_is_prepared_or_closed_asks_nothing(load):
+    kinds = (
+        "postgres.statements.parse",
+        "mysql.statements.close",
+        "cassandra.prepare",
+        "end",
+        "malformed_packet",
+        "user.create",
+    )
+    loaded = load([event(f"db.session.{kind}", number=n, **QUERY, **BOT) for n, kind in enumerate(kinds)])
+    assert loaded.ignored == {"act in a session": len(kinds)}
 
 
 @pytest.mark.parametrize("named", [{"bot_name": "deploy"}, {"user_kind": 2}, {}])

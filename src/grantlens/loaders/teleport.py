@@ -18,12 +18,13 @@ What the mapping decides, and why:
   (`mcp.session.request`) is made by a program, with the certificate of a person or a bot: a use. It is logged when it is
   let through, so success says that it was permitted, or when the roles or the server refuse it. Lists and pings are not
   logged, arguments not read.
-- A bot is a program: what it asks of a Kubernetes cluster (`kube.request`) and of a database, and the commands that it runs (`exec`) are
-  uses by it. That it was a bot the record tells by `bot_name`, `user_kind` 2, or the user's name. Queries and commands are not read.
-  What a cluster answers (`response_code`) is said to Teleport, which asks with a certificate of its own: 401 is not about the bot's.
+- A bot is a program: what it asks of a Kubernetes cluster (`kube.request`) and of a database (`db.session...`, an event for each protocol), and
+  the commands that it runs (`exec`) are uses by it. That it was a bot the record tells by `bot_name`, `user_kind` 2, or the user's name.
+  Queries and commands are not read. What a cluster or database answers (`response_code`, `status_code`) is said to Teleport, which asks with
+  a certificate of its own: 401 is not about the bot's. A status of 0 is no answer.
 
 MCP requests follow the records in Teleport's reference of audit events, and its source (lib/srv/mcp/audit.go); requests to clusters,
-queries and commands follow that reference, and how an event names a bot a published export.
+queries and commands follow that reference, and how an event names a bot a published export; those of each protocol a collector's tests.
 
 Proven on records that collectors published as tests: cert.create, lock.created and lock.deleted, auth, bot.join, bot.delete,
 spiffe.svid.issued, user.delete, access requests, and what is ignored. join_token.create is in the list of events of Teleport's
@@ -42,7 +43,7 @@ _FIELDS = """{
     "cert_type": "VARCHAR", "bot_name": "VARCHAR", "spiffe_id": "VARCHAR", "serial_number": "VARCHAR", "user_kind": "VARCHAR",
     "sid": "VARCHAR", "app_name": "VARCHAR", "message": "VARCHAR",
     "verb": "VARCHAR", "request_path": "VARCHAR", "response_code": "VARCHAR", "kubernetes_cluster": "VARCHAR", "resource_name": "VARCHAR",
-    "db_service": "VARCHAR", "db_name": "VARCHAR", "server_hostname": "VARCHAR",
+    "db_service": "VARCHAR", "db_name": "VARCHAR", "server_hostname": "VARCHAR", "status_code": "VARCHAR",
     "identity": {"user": "VARCHAR", "impersonator": "VARCHAR", "expires": "VARCHAR", "roles": "VARCHAR",
         "route_to_cluster": "VARCHAR", "bot_name": "VARCHAR", "client_ip": "VARCHAR"}
 }"""
@@ -55,9 +56,15 @@ def _is_event(record: Mapping) -> bool:
     return coded and "event" in record and "time" in record
 
 
+# What asks something of a database, by its protocol: that a statement is prepared, bound or closed asks nothing.
+_OF_DATABASES = (
+    "^db[.]session[.](start|query([.]failed)?|(postgres|mysql)[.]statements[.](bulk_)?execute|postgres[.]function|mysql[.][a-z_]+"
+    "|sqlserver[.]rpc_request|spanner[.]rpc|cassandra[.](execute|batch)|(elasticsearch|opensearch|dynamodb)[.]request)$"
+)
+
 _EVENT = f"""
 SELECT line_no, r.*,
-       CASE WHEN r.event IN ('kube.request', 'db.session.query', 'db.session.query.failed', 'exec')
+       CASE WHEN r.event IN ('kube.request', 'exec') OR regexp_matches(r.event, '{_OF_DATABASES}')
             THEN CASE WHEN r.bot_name <> '' OR r.user_kind = '2' OR starts_with(r."user", 'bot-') THEN 'act' END
             ELSE CASE r.event WHEN 'cert.create' THEN 'token' WHEN 'join_token.create' THEN 'credential'
                     WHEN 'lock.created' THEN 'lock' WHEN 'user.delete' THEN 'person end' WHEN 'bot.delete' THEN 'bot end'
@@ -107,7 +114,7 @@ WHERE (meaning = 'token' AND identity."user" IS NOT NULL) OR meaning IN ('creden
 _USAGE = """
 SELECT line_no, uid AS event_id, happened_at AS used_at, cluster_name AS tenant,
        CASE WHEN meaning = 'use' THEN 'denied'
-            WHEN event = 'kube.request' THEN CASE WHEN answered IN (401, 403, 429) THEN 'denied'
+            WHEN event = 'kube.request' OR answered > 0 THEN CASE WHEN answered IN (401, 403, 429) THEN 'denied'
                  WHEN answered BETWEEN 100 AND 399 THEN 'success' WHEN answered IS NOT NULL THEN 'error' END
             WHEN success = 'false' OR ends_with(code, 'E') OR event = 'db.session.query.failed' THEN
             CASE WHEN error ILIKE 'access %denied%' OR error LIKE 'HTTP 401%' OR error LIKE 'HTTP 403%' THEN 'denied' ELSE 'error' END
@@ -129,7 +136,8 @@ SELECT line_no, uid AS event_id, happened_at AS used_at, cluster_name AS tenant,
        CASE WHEN meaning = 'act' THEN coalesce(db_name, resource_name)
             WHEN asked.method <> 'tools/call' THEN coalesce(asked.params.uri, asked.params.name) END AS resource_id,
        "addr.remote" AS ip
-FROM (SELECT *, CASE WHEN event = 'kube.request' THEN TRY_CAST(response_code AS INTEGER) END AS answered FROM party)
+FROM (SELECT *, TRY_CAST(CASE WHEN event = 'kube.request' THEN response_code WHEN meaning = 'act' THEN nullif(status_code, '0') END AS INTEGER) AS answered
+      FROM party)
 WHERE meaning IN ('use', 'call', 'act')
 """
 
@@ -168,7 +176,7 @@ SELECT line_no, 'time is no time' FROM party WHERE "time" IS NOT NULL AND happen
 
 LOADER = Loader(
     name="teleport",
-    version=4,
+    version=5,
     title="Teleport audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,
