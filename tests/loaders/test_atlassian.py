@@ -75,6 +75,23 @@ def test_an_event_done_with_a_token_is_a_use_of_it(load):
     assert loaded.ignored == {"not about delegated access": 2}
 
 
+def test_an_event_that_an_app_triggered_is_a_use_by_that_app(load):
+    app, ada, bo = {"id": "app-1", "attributes": {"name": "Sync"}}, {"id": "u-1"}, {"id": "u-2"}
+    auth = {"authType": "auth-token-for-3LO", "tokenId": "t-1", "tokenLabel": "nightly"}
+    actors = ({"app": app}, {"app": app, "auth": auth, "onBehalfOf": bo}, {"app": {"id": ""}}, {"app": "app-1"})
+    records = [event("policy_updated", number=number) for number in range(5)]
+    for record, more in zip(records, actors, strict=False):
+        record["attributes"]["actor"] = ada | more
+    records[4] = event("app_uninstalled", [thing("apps", "app-1")], number=4)
+    loaded = load(records)
+    told = ("client_id", "client_name", "token_id", "subject_id", "actor_chain")
+    assert [tuple(row[name] for name in told) for row in loaded.rows["usage"]] == [
+        ("app-1", "Sync", None, "u-1", None),
+        ("app-1", "Sync", "t-1", "u-2", ["u-1"]),
+    ]
+    assert loaded.one("revocation")["client_id"] == "app-1"
+
+
 @pytest.mark.parametrize("context", [(), [thing("users", "u-9")]])
 def test_token_that_nobody_names(load, context):
     assert load([event("api_token_created", context)]).one("issuance")["token_id"] is None

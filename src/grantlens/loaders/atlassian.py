@@ -5,8 +5,9 @@ What the mapping decides, and why:
 - Atlassian publishes what activities there are, not how `action` names them. So an action is read for what its words
   say: an `api_token` that is created, or revoked or deleted; an `app` that is installed or uninstalled. Everything else
   is ignored, under a name of its own where it is about tokens or apps.
-- An event that names the token it was done with (`actor.auth`, in Atlassian's reference of the events API) is a use of it, whatever
-  the action; with `onBehalfOf` the person is the one named there, and the actor acts for them. No real record shows it.
+- An event that names the token it was done with (`actor.auth`, in Atlassian's reference of the events API), or the app that triggered it
+  (`actor.app`), is a use by these, whatever the action; with `onBehalfOf` the person is the one named there, and the actor acts for them.
+  No real record shows it.
 - The token or app is the first object of the context that calls itself one; where none does, its id is not known.
 - An admin who signs in as somebody (`user_logged_in_as_user`) gets no credential of its own.
 
@@ -22,7 +23,8 @@ from grantlens.loaders.written_time import text_moment
 _FIELDS = """{
     "id": "VARCHAR", "p_parse_time": "VARCHAR",
     "attributes": {"action": "VARCHAR", "time": "VARCHAR", "actor": {"id": "VARCHAR", "name": "VARCHAR", "onBehalfOf": {"id": "VARCHAR", "name": "VARCHAR"},
-            "auth": {"tokenId": "VARCHAR", "tokenLabel": "VARCHAR", "tokenName": "VARCHAR"}},
+            "auth": {"tokenId": "VARCHAR", "tokenLabel": "VARCHAR", "tokenName": "VARCHAR"},
+            "app": {"id": "VARCHAR", "attributes": {"name": "VARCHAR"}}},
         "context": "VARCHAR", "container": "VARCHAR", "location": {"ip": "VARCHAR"}}
 }"""
 
@@ -40,7 +42,7 @@ SELECT line_no, r.id AS id, r.attributes.action AS action, r.attributes.time AS 
             WHEN regexp_matches(action, 'api_?token') AND regexp_matches(action, '(_|^)(revok|delet)') THEN 'token end'
             WHEN regexp_matches(action, '(^|_)app_uninstall(ed)?$') THEN 'app end'
             WHEN regexp_matches(action, '(^|_)app_install(ed)?$') THEN 'consent' END AS meaning,
-       nullif(r.attributes.actor.auth.tokenId, '') AS used_token
+       nullif(r.attributes.actor.auth.tokenId, '') AS used_token, nullif(r.attributes.actor.app.id, '') AS app_id
 FROM record
 WHERE r IS NOT NULL
 """
@@ -54,7 +56,7 @@ SELECT *, {text_moment("written")} AS happened_at, {text_moment("p_parse_time")}
        )[1] AS object,
        list_filter(TRY(from_json(container, '{_OBJECTS}')), lambda o: o.id IS NOT NULL)[1].id AS tenant
 FROM event
-WHERE meaning IS NOT NULL OR used_token IS NOT NULL
+WHERE meaning IS NOT NULL OR used_token IS NOT NULL OR app_id IS NOT NULL
 """
 
 _ISSUANCE = """
@@ -76,12 +78,13 @@ WHERE meaning IN ('credential', 'consent')
 
 _USAGE = """
 SELECT line_no, id AS event_id, happened_at AS used_at, received_at, tenant, 'success' AS outcome,
-       used_token AS token_id, coalesce(nullif(actor.auth.tokenLabel, ''), actor.auth.tokenName) AS client_name,
+       used_token AS token_id, app_id AS client_id,
+       CASE WHEN app_id IS NOT NULL THEN actor.app.attributes.name ELSE coalesce(nullif(actor.auth.tokenLabel, ''), actor.auth.tokenName) END AS client_name,
        coalesce(actor.onBehalfOf.id, actor.id) AS subject_id, coalesce(actor.onBehalfOf.name, actor.name) AS subject_name,
        CASE WHEN actor.onBehalfOf.id <> actor.id THEN [actor.id] END AS actor_chain,
        'atlassian' AS resource_server, action AS operation, ip
 FROM party
-WHERE used_token IS NOT NULL
+WHERE used_token IS NOT NULL OR app_id IS NOT NULL
 """
 
 _REVOCATION = """
@@ -104,7 +107,7 @@ SELECT line_no,
             THEN 'token or app event that neither gives nor takes access'
             ELSE 'not about delegated access' END AS reason
 FROM event
-WHERE meaning IS NULL AND used_token IS NULL AND action IS NOT NULL
+WHERE meaning IS NULL AND used_token IS NULL AND app_id IS NULL AND action IS NOT NULL
 """
 
 _REJECTED = """
@@ -115,7 +118,7 @@ SELECT line_no, 'attributes.time is no time' FROM party WHERE written IS NOT NUL
 
 LOADER = Loader(
     name="atlassian",
-    version=2,
+    version=3,
     title="Atlassian organisation audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,
