@@ -47,12 +47,13 @@ def at(hour, minute=0):
 
 
 def narrowed(when, before, after):
-    """Write that a grant is updated to fewer scopes: one record with both sides."""
-    record = delegated(when, ROOMS, ANNA, SECOPS, after)
-    (scope, *_), told = record["properties"]["targetResources"][0]["modifiedProperties"], f" {before}"
-    assert scope["displayName"] == "DelegatedPermissionGrant.Scope"
-    scope["oldValue"] = json.dumps(told)
-    return record
+    """Write that a grant is updated to fewer scopes: as added and as removed, each with both sides."""
+    halves = [delegated(when, ROOMS, ANNA, SECOPS, after, removed) for removed in (False, True)]
+    for half in halves:
+        (scope, *_) = half["properties"]["targetResources"][0]["modifiedProperties"]
+        assert scope["displayName"] == "DelegatedPermissionGrant.Scope"
+        scope |= {"oldValue": json.dumps(f" {before}"), "newValue": json.dumps(f" {after}")}
+    return halves
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def asked(replay, tmp_path):
             sign_in(at(11, 40), ROOMS, OFFICE, ANNA, BOTH),
             sign_in(at(12, 30), ROOMS, OFFICE, ANNA, "Mail.Read"),
         )
-        audits = [delegated(at(9), ROOMS, ANNA, ANNA, BOTH), narrowed(at(12), BOTH, "Mail.Read"), *again]
+        audits = [delegated(at(9), ROOMS, ANNA, ANNA, BOTH), *narrowed(at(12), BOTH, "Mail.Read"), *again]
         calls = [
             call(at(*clock), token, OFFICE, *what)
             for token, clock, what in (
@@ -116,5 +117,5 @@ def test_a_token_from_before_sends_after_the_grant_was_narrowed(asked, bound, ve
 
 
 def test_a_scope_that_is_given_again_is_used_by_right(asked):
-    _, found = asked(again=[narrowed(at(12, 5), "Mail.Read", BOTH)])
+    _, found = asked(again=narrowed(at(12, 5), "Mail.Read", BOTH))
     assert found == []
