@@ -123,6 +123,24 @@ def rows_of(found, log, *unsaid):
     ]
 
 
+def test_two_columns_of_one_name_are_told_apart_and_no_format_of_ours_takes_the_second(tmp_path):
+    path = tmp_path / "native.csv"
+    path.write_text(
+        "log,issued_at,event_id,kind,outcome,client_id,client_id\nissuance,2026-07-01T10:00:00Z,e1,token,success,a,b\n"
+    )
+    with gl.open(":memory:") as store:
+        ((_, message, _),) = store.load(path).failed
+    assert "unknown column 'client_id (2)'" in message
+
+
+def test_of_two_columns_of_one_name_the_first_counts(load):
+    row = shown(from_graph_api(sign_in()), **{"Incoming token type": "refreshToken"})
+    text = table(SIGN_INS, [row])
+    cut = text.rindex('"refreshToken"')
+    found = load(text[:cut] + '"none"' + text[cut + len('"refreshToken"') :])
+    assert found.one("issuance")["kind"] == "refresh"
+
+
 @pytest.mark.parametrize("code", [0, 65001, 50140])
 def test_a_sign_in_says_what_the_api_says_but_for_its_scopes(load, code):
     records = [

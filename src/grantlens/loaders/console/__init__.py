@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from grantlens.loaders.console.athena import is_answer, of_athena
 from grantlens.loaders.console.bigquery import is_of_bigquery, of_bigquery
 from grantlens.loaders.console.google_admin import is_of_admin, of_admin
-from grantlens.loaders.console.pages import of_page
+from grantlens.loaders.console.pages import is_of_page, of_page
 
 __all__ = ["as_event", "is_asked_for"]
 
@@ -31,9 +31,9 @@ def as_event(record: Mapping) -> Mapping:
         return of_bigquery(record)
     if is_of_admin(record):
         return of_admin(record)
-    return of_page(record)
+    return of_page(record) if is_of_page(record) else record
 
 
 def is_asked_for(record: Mapping) -> bool:
     """Tell a row that a query, a search or the filter of a page chose: of what it left out, the answer is silent."""
-    return is_answer(record) or is_of_bigquery(record) or is_of_admin(record) or of_page(record) is not record
+    return is_answer(record) or is_of_bigquery(record) or is_of_admin(record) or is_of_page(record)

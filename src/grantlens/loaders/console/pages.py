@@ -9,7 +9,7 @@ The names are those of tables that people published, or wrote readers for; what 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _SIGN_IN = {
@@ -49,8 +49,13 @@ _UNZONED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?")
 _LIST = re.compile(r"(?P<name>[a-z_]+?)(?P<nth>\d+)")
 
 
-def of_page(record: Mapping) -> Mapping:
-    """Return the event of a row that Entra's or Okta's console saved, any other record as it is.
+def is_of_page(record: Mapping) -> bool:
+    """Tell a row that a page saved."""
+    return _made_by(record) is not None
+
+
+def of_page(record: Mapping) -> dict[str, Any]:
+    """Return the event of a row.
 
     Examples
     --------
@@ -59,15 +64,20 @@ def of_page(record: Mapping) -> Mapping:
     >>> of_page({"Date (UTC)": "2026-07-01T10:00:00", "Request ID": "r1", "Username": "ann@example.com", "Status": "Success"})
     {'createdDateTime': '2026-07-01T10:00:00Z', 'id': 'r1', 'userPrincipalName': 'ann@example.com', 'status': {'errorCode': '0'}}
     """
+    made = _made_by(record)
+    assert made is not None
+    return made({name.strip(): value for name, value in record.items()})
+
+
+def _made_by(record: Mapping) -> Callable[[Mapping[str, Any]], dict[str, Any]] | None:
     if "Date (UTC)" in record:
-        row = {name.strip(): value for name, value in record.items()}
-        if "Request ID" in row and "Status" in row:
-            return _sign_in(row)
-        if "Activity" in row and any(name.startswith(("Actor", "Target1")) for name in row):
-            return _change(row)
+        if "Request ID" in record and "Status" in record:
+            return _sign_in
+        if "Activity" in record and any(name.startswith(("Actor", "Target1")) for name in record):
+            return _change
     elif "event_type" in record and any(name.startswith("actor.") for name in record):
-        return _nested(record)
-    return record
+        return _nested
+    return None
 
 
 def _sign_in(row: Mapping[str, Any]) -> dict[str, Any]:
