@@ -150,6 +150,24 @@ def test_a_case_of_an_application_has_what_was_logged_under_its_object_id(tmp_pa
             assert case.about.told() == f"Its provider knows this client as {other} too, and all is told here."
 
 
+def test_a_case_of_a_person_has_the_sign_ins_and_what_was_read_under_the_sign_in_name(tmp_path):
+    object_id, name = "e0000000-0000-4000-8000-000000000005", "ada@example.com"
+    records = [
+        token("microsoft_entra", "app-1", object_id, "t1", subject_name="Ada@example.com"),
+        use("microsoft_365", "app-1", name, 1, "u1"),
+        use("microsoft_365", "app-1", "bob@example.com", 2, "u2"),
+        ended("microsoft_entra", "r1", target_kind="subject", subject_id=object_id),
+    ]
+    (tmp_path / "log.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as opened:
+        opened.load(tmp_path / "log.ndjson")
+        assert not opened.engine.value("SELECT count(*) FROM rejected")
+        for asked, other in ((object_id, name), (name, object_id)):
+            case = gl.Case(opened, subject=asked)
+            assert events(case) == {"i-microsoft_entra-app-1", "u1", "r1"}
+            assert case.about.told() == f"Its provider knows this subject as {other} too, and all is told here."
+
+
 def test_a_token_name_that_was_used_again_is_told_as_unknown(tmp_path):
     name = "pat:7:deploy"
     records = [

@@ -109,6 +109,68 @@ def test_the_real_logs_of_microsoft_agree_with_plain_python(shared):
         assert set(store.engine.rows("SELECT source, id, app_id FROM same_client")) == expected
 
 
+# Entra writes people by object id, the actions in Microsoft 365's log by sign-in name.
+
+
+def sign_in(person, name, **more):
+    return issued("microsoft_entra", "app-1", subject_id=person, subject_name=name, **more)
+
+
+def test_a_sign_in_name_is_the_object_id_that_a_sign_in_or_a_consent_of_ones_own_has_beside_it(world):
+    store = world(
+        sign_in("obj-ada", "Ada@example.com"),
+        sign_in("obj-eve", "eve@example.com", outcome="denied"),
+        # what an admin gave to Cyd is under the object id, and says no name
+        issued("microsoft_365", "app-1", kind="consent", subject_id="obj-cyd", grant_id="m365:obj-1:res:obj-cyd"),
+        issued(
+            "microsoft_365", "app-1", kind="consent", subject_id="bob@example.com", grant_id="m365:obj-1:res:obj-bob"
+        ),
+        revoked("microsoft_365", target_kind="subject", kind="disable", subject_id="ada@example.com"),
+        revoked(
+            "microsoft_entra",
+            target_kind="subject",
+            kind="disable",
+            subject_id="obj-dot",
+            subject_name="dot@example.com",
+        ),
+        issued("native", "app-1", subject_id="ada@example.com"),
+    )
+    same = set(store.engine.rows("SELECT id, object_id FROM same_subject WHERE source = 'microsoft_365'"))
+    assert same == {(f"{name}@example.com", f"obj-{name}") for name in ("ada", "bob", "dot")}
+    found = {key[::2]: value for key, value in names(store).items() if key[1] == "subject"}
+    assert found["microsoft_365", "ada@example.com"] == found["microsoft_entra", "obj-ada"] == ("obj-ada", "provider")
+    assert found["microsoft_365", "obj-cyd"] == found["microsoft_entra", "obj-eve"] == (None, None)
+    assert found["native", "ada@example.com"] == (None, None), "what another source calls so is its own affair"
+
+
+def test_a_sign_in_name_that_two_people_had_stands_for_none_and_a_person_may_have_two(world):
+    store = world(
+        sign_in("obj-1", "ada@example.com"),
+        sign_in("obj-2", "ada@example.com"),
+        sign_in("obj-3", "miss.b@example.com"),
+        sign_in("obj-3", "mrs.c@example.com"),
+    )
+    same = set(store.engine.rows("SELECT id, object_id FROM same_subject WHERE source = 'microsoft_entra'"))
+    assert same == {("miss.b@example.com", "obj-3"), ("mrs.c@example.com", "obj-3")}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [("microsoft_365", "ada@example.com"), ("microsoft_entra", "obj-ada")],
+    ids=["of the name", "of the object id"],
+)
+def test_a_name_for_one_spelling_of_a_person_is_the_name_of_the_other(world, said):
+    store = world(
+        sign_in("obj-ada", "ada@example.com"),
+        revoked("microsoft_365", target_kind="subject", kind="disable", subject_id="ada@example.com"),
+        identities=(("subject", "Ada Byron", *said),),
+    )
+    found = store.engine.rows(
+        "SELECT id, said_by FROM canonical_identity WHERE name = 'Ada Byron' AND kind = 'subject'"
+    )
+    assert set(found) == {("ada@example.com", "identities"), ("obj-ada", "identities")}
+
+
 # Across providers only the identities file speaks.
 
 

@@ -136,7 +136,7 @@ def resolved(engine: Engine, about: Asked) -> Asked:
         "SELECT source, id FROM identity WHERE kind = $kind AND name = $id", {"kind": about.kind, "id": about.id}
     )
     pairs = set(named) or {(source, about.id) for (source,) in engine.rows("SELECT DISTINCT source FROM activity")}
-    more = _other_spellings(engine, pairs) if about.kind == "client" else set()
+    more = _other_spellings(engine, about.kind, pairs)
     known = engine.rows(
         "SELECT DISTINCT name FROM identity WHERE kind = $kind AND id = $id", {"kind": about.kind, "id": about.id}
     )
@@ -147,13 +147,19 @@ def resolved(engine: Engine, about: Asked) -> Asked:
     )
 
 
-def _other_spellings(engine: Engine, pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return the ids under which a provider's own logs know the same clients."""
+_SPELLINGS = {
+    "client": "SELECT source, id, app_id FROM same_client",
+    "subject": "SELECT source, id, object_id FROM same_subject",
+}
+
+
+def _other_spellings(engine: Engine, kind: str, pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the ids under which a provider's own logs know the same clients or people."""
     if not engine.value("SELECT count(*) FROM activity WHERE source IN ('microsoft_entra', 'microsoft_365')"):
         return set()
-    found = engine.rows("SELECT source, id, app_id FROM same_client")
-    apps = {app for source, id, app in found if (source, id) in pairs or (source, app) in pairs}
-    return {(source, spelling) for source, id, app in found if app in apps for spelling in (id, app)} - pairs
+    found = engine.rows(_SPELLINGS[kind])
+    meant = {one for source, id, one in found if (source, id) in pairs or (source, one) in pairs}
+    return {(source, spelling) for source, id, one in found if one in meant for spelling in (id, one)} - pairs
 
 
 def unknown(engine: Engine, about: Asked, tenant: str | None) -> CaseError:

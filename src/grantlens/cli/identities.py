@@ -50,8 +50,9 @@ WITH person AS (
     SELECT source, unnest([client_id, subject_id, consent_actor] || coalesce(actor_chain, [])) AS id FROM issuance
     UNION SELECT source, unnest([client_id, subject_id] || coalesce(actor_chain, [])) FROM usage_caller
     UNION SELECT source, unnest([client_id, subject_id, actor_id]) FROM revocation
-    -- an application's id that its log tells beside another is one for both of Microsoft's logs
+    -- an id that its log tells beside another is one for both of Microsoft's logs
     UNION SELECT source, unnest([id, app_id]) FROM same_client
+    UNION SELECT source, unnest([id, object_id]) FROM same_subject
 ),
 server AS (
     SELECT source, resource_server AS id FROM usage_caller

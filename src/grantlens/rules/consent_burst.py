@@ -26,7 +26,7 @@ _FIVE = ("20 09:00", "20 09:10", "20 09:20", "20 09:30", "20 09:42")
 
 RULE = Rule(
     id="GOV-2",
-    version=3,
+    version=4,
     name="consent_burst",
     key=("client_id",),
     question="Which new clients did many people let in within a day?",
