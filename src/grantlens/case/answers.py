@@ -356,7 +356,7 @@ def _unknown(facts: dict[str, Any]) -> Answer:
     lines += [
         f"whether the revocation in {row['source']} at {when(row['revoked_at'])} UTC was meant to reach {row['used_in']}, "
         f"where {plural(row['calls'], 'call')} succeeded after it, the last at {when(row['last_used_at'])} UTC: they are "
-        "one by the identities file or the provider, and tokens of two sources are not joined"
+        "one by the identities file or the provider, and no token that it ended is known to be theirs"
         for row in facts["elsewhere"][:FEW]
     ]
     unknown = sum(row["calls"] for row in facts["operations"] if not row["known"])

@@ -84,13 +84,14 @@ FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revoca
 ASOF JOIN counted u ON u.source = r.source AND u.surely_at > r.certain_from
 """
 
-# A revocation ends what its own source issued. Calls elsewhere by the same client or person are told, not judged.
+# A revocation ends what its own source issued. Calls elsewhere by the same client or person are told, not judged, unless a token joins them.
 _ELSEWHERE = """
 SELECT r.source, r.revoked_at, r.revocation_event, c.source AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
 FROM effective_revocation r
 JOIN case_call u ON u.outcome = 'success'
 JOIN named_caller c ON c.caller_id = u.caller_id AND c.source <> r.source
 {clock}
+ANTI JOIN revoked_caller v ON v.source = r.source AND v.revocation_event = r.revocation_event AND v.caller_id = c.caller_id
 WHERE r.target_kind IN ('client', 'subject', 'policy') AND {own_r} AND {surely_at} > r.certain_from
 GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
 """
@@ -104,6 +105,7 @@ WITH alike AS MATERIALIZED (
         OR (r.token_id IS NULL AND coalesce(r.client_id, r.subject_id) IS NOT NULL
             AND (r.client_id IS NULL OR c.client_id = r.client_id) AND (r.subject_id IS NULL OR c.subject_id = r.subject_id)))
     {_CLOCK}
+    ANTI JOIN revoked_caller v ON v.source = r.source AND v.revocation_event = r.revocation_event AND v.caller_id = c.caller_id
 )
 SELECT k.source, k.tenant, k.revocation_event, list_sort(list(DISTINCT k.used_in)) AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
 FROM alike k

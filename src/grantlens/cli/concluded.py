@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.help import page_width
 from grantlens.conclusion.conclusion import BROUGHT, Conclusion, Source, conclude, together
+from grantlens.relations.presented_token import ISSUERS
 from grantlens.rules import registry
 from grantlens.schema import LOGS
 from grantlens.visible import visible
@@ -65,7 +66,9 @@ def _store(held: Held) -> Iterator[str]:
         found = sorted(held.calls.items(), key=lambda item: -item[1])
         words = [f"{count:,} by {'nothing' if key == 'none' else key}" for key, count in found]
         others = [
-            f"{plural(count, 'names a token', 'name tokens')} of an id that {visible(other)} issued: if it is the same, let the mapping of this log "
+            f"{plural(count, 'names a token', 'name tokens')} that {other} issued: what it ended is followed to these calls"
+            if ISSUERS.get(held.source.name) == other
+            else f"{plural(count, 'names a token', 'name tokens')} of an id that {visible(other)} issued: if it is the same, let the mapping of this log "
             f'say source = "{visible(other)}"'
             for other, count in held.issued_by.items()
         ]

@@ -15,8 +15,8 @@ What the mapping decides, and why:
   which a client comes into the tenant names it by zeros: it is the target of the record.
 - **One consent is several records** of the same second: the consent, and the grant as added, which does not say whose it is (see
   `issued`). A grant that changes is added and removed, with the scopes before and after, and only the removal says whose it is.
-- **Subject** is the sign-in name where the record has one: mailbox and file actions know no other.
-- **Token id** of a use is the one that Entra's sign-ins and Graph's calls have, in the same form; zeros in its place are no id (seen in one tenant).
+- **Subject** is the sign-in name where the record has one: mailbox and file actions know no other (see `same_subject`).
+- **Token id** of a use is the one that Entra's sign-ins and Graph's calls have, in the same form (see `presented_token`); zeros are no id (seen in one tenant).
 - **Use** is an action that names the application it was made with. Reads are logged for some licences only, and not
   when there are too many: an absence says nothing.
 - **Copilot and agents** work with what the person may read and need no consent: see `microsoft_agents`.

@@ -17,9 +17,9 @@ SELECT c.caller_id, v.source, v.revocation_event, v.token_id, v.token_tenant, v.
        coalesce({why_doubted("v.doubt")},
             {why_unknown("v.token_tenant", "c.tenant", "h.homes")}) AS why_unknown
 FROM covered_token v
-JOIN usage_caller c ON c.source = v.source AND c.token_id = v.token_id AND (v.token_tenant IS NULL OR c.tenant IS NULL OR c.tenant = v.token_tenant)
+JOIN presented_token c ON c.source = v.source AND c.token_id = v.token_id AND (v.token_tenant IS NULL OR c.tenant IS NULL OR c.tenant = v.token_tenant)
 LEFT JOIN of_id h ON h.source = v.source AND h.token_id = v.token_id
 QUALIFY row_number() OVER (PARTITION BY v.source, v.revocation_event, c.caller_id ORDER BY v.token_tenant NULLS LAST) = 1
 """,
-    needs=("covered_token", "tenant_token"),
+    needs=("covered_token", "tenant_token", "presented_token"),
 )

@@ -62,9 +62,13 @@ session_home AS (
     GROUP BY source, session_id
 ),
 recent AS (
-    SELECT DISTINCT c.source, c.token_id, c.grant_id, c.token_known
-    FROM named_caller c
-    SEMI JOIN (SELECT caller_id FROM usage_row WHERE outcome = 'success' AND used_at >= $since AND used_at < $until) USING (caller_id)
+    SELECT DISTINCT caller_id FROM usage_row WHERE outcome = 'success' AND used_at >= $since AND used_at < $until
+),
+recent_token AS (
+    SELECT DISTINCT source, token_id FROM presented_token SEMI JOIN recent USING (caller_id)
+),
+recent_grant AS (
+    SELECT DISTINCT source, grant_id FROM named_caller SEMI JOIN recent USING (caller_id) WHERE NOT token_known
 ),
 -- When each caller called last: it tried nothing that was ended later.
 last_call AS (
@@ -80,7 +84,7 @@ met AS (
         AND c.token_tenant IS NOT DISTINCT FROM v.token_tenant
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
     WHERE v.revoked_at < $until
-      AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
+      AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent_token n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
     SELECT v.*, c.caller_id, c.join_key, """
     + why_doubted("v.doubt")
@@ -90,7 +94,7 @@ met AS (
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
     WHERE v.token_id IS NULL AND v.revoked_at < $until
       AND (v.revoked_at >= $since
-           OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
+           OR EXISTS (SELECT 1 FROM recent_grant n WHERE n.source = v.source AND n.grant_id = v.grant_id))
     UNION ALL
     SELECT v.*, c.caller_id, 'session', """
     + why_unknown("v.tenant", "c.tenant", "h.homes", which="a session of this id")
@@ -212,6 +216,7 @@ WHERE revoked_at >= $since OR last_success_at >= $since
     needs=(
         "covered_token",
         "revoked_caller",
+        "presented_token",
         "effective_revocation",
         "issued",
         "named_caller",

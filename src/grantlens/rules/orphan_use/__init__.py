@@ -12,14 +12,14 @@ _OF_THE_LOG = """
 
 RULE = Rule(
     id="INT-1",
-    version=10,
+    version=11,
     name="orphan_use",
     key=("token_id", "client_id", "subject_id", "join_key"),
     question="Which calls were made with access that no issuance record explains?",
     severity="medium",
     remedy="Look for a missing issuance log first. If it is complete, treat the token as forged or stolen from elsewhere.",
     basis="RFC 9068 section 2.2 (jti); NIST SP 800-53 AU-6",
-    needs=("used_pair", "named_caller", "tenant_token", "issued"),
+    needs=("used_pair", "named_caller", "tenant_token", "issued", "presented_token"),
     parameters=(
         Parameter(
             "default_life_hours",
@@ -75,6 +75,13 @@ explained AS (
         ON i.source = c.source AND i.client_id = c.client_id
     WHERE i.tenant IS NULL OR c.tenant IS NULL OR i.tenant = c.tenant
 ),
+-- What calls are made with that another source issued.
+issued_elsewhere AS (
+    SELECT DISTINCT t.caller_id
+    FROM presented_token t
+    JOIN usage_caller c ON c.caller_id = t.caller_id AND c.source <> t.source
+    JOIN issued i ON i.source = t.source AND i.token_id = t.token_id AND (i.tenant IS NULL OR t.tenant IS NULL OR i.tenant = t.tenant)
+),
 orphan AS (
     SELECT c.source, c.tenant, c.token_id, p.*, c.client_id AS client, c.client_name, c.subject_id AS subject, c.resource_server,
            x.session_id IS NOT NULL AS session_known, n.named_grant
@@ -84,6 +91,7 @@ orphan AS (
     LEFT JOIN session x ON x.source = c.source AND x.session_id = k.session_id AND (c.tenant IS NULL OR x.any_unnamed OR list_contains(x.homes, c.tenant))
     LEFT JOIN explained e ON e.caller_id = p.caller_id
     LEFT JOIN nameless n ON n.caller_id = p.caller_id
+    ANTI JOIN issued_elsewhere o ON o.caller_id = p.caller_id
     WHERE p.outcome = 'success' AND NOT c.token_known
       AND (c.token_id IS NOT NULL OR (x.session_id IS NULL AND e.caller_id IS NULL))
 ),

@@ -1,0 +1,134 @@
+"""Mail and files in Microsoft 365's log are read with tokens that Entra issued: what Entra ends, and what goes on there."""
+
+import json
+
+import pytest
+
+import grantlens as gl
+from grantlens.cli.concluded import of_store
+from grantlens.conclusion.held import held
+from grantlens.store import Store
+from tests.loaders.test_microsoft_365 import APP, TENANT, mail
+from tests.loaders.test_microsoft_entra import USER, change, sign_in, target, uti
+
+
+def signed_in(number, **more):
+    return sign_in(number=number, **{"appId": APP, "userId": USER} | more) | {
+        "resourceId": f"/tenants/{TENANT}/providers/Microsoft.aadiam",
+        "tenantId": TENANT,
+    }
+
+
+def sessions_ended(at="2026-07-01T12:00:00.0000000+00:00"):
+    person = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "2026-07-01T12:00:00Z"))
+    record = change("Update StsRefreshTokenValidFrom Timestamp", person)
+    record["properties"]["activityDateTime"] = at
+    return record | {"resourceId": f"/tenants/{TENANT}/providers/Microsoft.aadiam", "tenantId": TENANT}
+
+
+def read(number, at, **more):
+    token = {"AppAccessContext": {"ClientAppId": APP, "UniqueTokenId": uti(number)}}
+    return mail(Id=f"m-{number}-{at}", CreationTime=f"2026-07-01T{at}", **token | more)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Return a function that loads records of Entra and of Microsoft 365."""
+    opened = []
+
+    def load(entra, audit):
+        for name, records in (("entra", entra), ("audit", audit)):
+            (tmp_path / f"{name}.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+        made = Store(":memory:")
+        opened.append(made)
+        assert not made.load(*(tmp_path / f"{name}.ndjson" for name in ("entra", "audit"))).failed
+        assert not made.engine.value("SELECT count(*) FROM rejected")
+        return made
+
+    yield load
+    for each in opened:
+        each.close()
+
+
+def found(store, *rules, since="2026-07-01", until="2026-07-02"):
+    return [row for part in gl.detect.run(store, rules, since, until, until) for row in part.to_dicts()]
+
+
+def test_mail_that_is_read_after_entra_ended_the_sessions_is_use_after_revocation(store):
+    opened = store(
+        [signed_in(1), signed_in(2), sessions_ended()],
+        [read(1, "11:50:00"), read(1, "12:20:00"), read(1, "12:40:00"), read(2, "11:00:00"), read(3, "13:00:00")],
+    )
+    (row,) = found(opened, "REV-1")
+    assert (row["source"], row["resource_server"], row["token_id"]) == ("microsoft_entra", "Exchange", uti(1))
+    assert (row["client_id"], row["subject_id"], row["join_key"]) == (APP, USER, "token")
+    assert (row["detail"]["uses_after"], row["detail"]["last_success_s"]) == (2, 2400.0)
+    assert {pointer["file"].rsplit("/")[-1] for pointer in row["evidence"]} == {"entra.ndjson", "audit.ndjson"}
+    lag = gl.detect.revocation_lag(opened.between("2026-07-01", "2026-07-02", "2026-07-02"))
+    assert [each["resource_server"] for each in lag.to_dicts()] == ["Exchange"]
+
+
+def test_calls_before_the_end_of_other_people_or_with_later_tokens_are_no_use_after_revocation(store):
+    later = signed_in(4, createdDateTime="2026-07-01T12:30:00.0000000+00:00")
+    opened = store(
+        [signed_in(1), signed_in(2, userId="9f000000-0000-4000-8000-0000000000b9"), later, sessions_ended()],
+        [
+            read(1, "11:59:00"),
+            read(2, "12:20:00"),
+            read(4, "12:40:00"),
+            # a token of which Entra logged no issuance, and calls without one
+            read(3, "12:50:00"),
+            mail(Id="m-none", CreationTime="2026-07-01T12:55:00"),
+        ],
+    )
+    assert found(opened, "REV-1") == []
+    # neither did anybody try what was ended
+    (untried,) = found(opened, "REV-6")
+    assert (untried["source"], untried["subject_id"]) == ("microsoft_entra", USER)
+
+
+def test_an_end_from_before_the_window_is_told_where_mail_was_read_within_it(store):
+    opened = store([signed_in(1), sessions_ended()], [read(1, "11:00:00"), read(1, "12:20:00"), read(1, "23:00:00")])
+    (row,) = found(opened, "REV-1", since="2026-07-01T20:00:00Z")
+    assert row["detail"]["uses_after"] == 2
+    assert found(opened, "REV-1", since="2026-07-01T23:30:00Z") == []
+
+
+def test_another_tenants_calls_with_a_token_of_the_same_id_are_not_meant(store):
+    other = "b0000000-0000-4000-8000-0000000000ff"
+    opened = store([signed_in(1), sessions_ended()], [read(1, "12:20:00", OrganizationId=other)])
+    assert found(opened, "REV-1") == []
+
+
+def test_a_token_that_entra_issued_is_no_token_without_an_issuance(store):
+    opened = store([signed_in(1)], [read(1, "11:00:00"), read(3, "11:10:00")])
+    (row,) = found(opened, "INT-1")
+    assert (row["source"], row["detail"]["tokens"], row["events"]) == ("microsoft_365", 1, 1)
+    # failed, so no token
+    opened = store([signed_in(1, status={"errorCode": 50126})], [read(1, "11:00:00")])
+    (row,) = found(opened, "INT-1")
+    assert row["events"] == 1
+
+
+def test_a_case_of_the_person_tells_which_mail_was_read_after_the_end(store):
+    opened = store([signed_in(1), sessions_ended()], [read(1, "11:50:00"), read(1, "12:20:00")])
+    case = gl.Case(opened, subject="ada@example.com")
+    assert case.facts["used"]["after_revocation"] == 1
+    # what a token joins is told there; of what none joins it is not known whether the end was meant for it
+    assert case.facts["elsewhere"] == []
+    assert [
+        (row["rule"], row["verdict"]) for part in case.findings for row in part.to_dicts() if row["rule"] == "REV-1"
+    ]
+
+
+def test_a_case_tells_the_mail_that_no_token_joins_as_not_known(store):
+    opened = store(
+        [signed_in(1), sessions_ended()], [read(1, "12:20:00"), mail(Id="m-0", CreationTime="2026-07-01T13:00:00")]
+    )
+    (elsewhere,) = gl.Case(opened, subject=USER).facts["elsewhere"]
+    assert (elsewhere["used_in"], elsewhere["calls"]) == ("microsoft_365", 1)
+
+
+def test_coverage_tells_that_the_ends_are_followed(store):
+    told = " ".join(of_store(held(store([signed_in(1)], [read(1, "11:00:00")]))).split())
+    assert "1 names a token that microsoft_entra issued: what it ended is followed to these calls" in told
