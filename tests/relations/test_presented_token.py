@@ -6,7 +6,9 @@ import pytest
 
 import grantlens as gl
 from grantlens.cli.concluded import of_store
+from grantlens.conclusion.conclusion import conclude
 from grantlens.conclusion.held import held
+from grantlens.rules import find
 from grantlens.store import Store
 from tests.loaders.test_microsoft_365 import APP, TENANT, mail
 from tests.loaders.test_microsoft_entra import USER, change, sign_in, target, uti
@@ -129,6 +131,19 @@ def test_a_case_tells_the_mail_that_no_token_joins_as_not_known(store):
     assert (elsewhere["used_in"], elsewhere["calls"]) == ("microsoft_365", 1)
 
 
-def test_coverage_tells_that_the_ends_are_followed(store):
-    told = " ".join(of_store(held(store([signed_in(1)], [read(1, "11:00:00")]))).split())
+def concluded(store):
+    there = {each.source.name: each.source for each in held(store)}["microsoft_entra"]
+    return {rule: conclude(find(rule), there).level for rule in ("REV-1", "REV-4", "REV-6", "INT-2")}
+
+
+def test_coverage_tells_that_the_ends_are_followed_and_by_which_rules(store):
+    opened = store([signed_in(1), sessions_ended()], [read(1, "11:00:00")])
+    told = " ".join(of_store(held(opened)).split())
     assert "1 names a token that microsoft_entra issued: what it ended is followed to these calls" in told
+    assert concluded(opened) == {"REV-1": "bounds", "REV-4": "bounds", "REV-6": "bounds", "INT-2": "no"}
+    assert gl.detect.run(opened, ["REV-1"])[0].to_dicts() == []
+    assert "o log in the store can show it" not in str(gl.detect.run(opened, ["REV-1"])[0])
+    # calls that name no token cannot be followed
+    nameless = store([signed_in(1), sessions_ended()], [mail()])
+    assert concluded(nameless) == {"REV-1": "no", "REV-4": "no", "REV-6": "bounds", "INT-2": "no"}
+    assert "o log in the store can show it" in str(gl.detect.run(nameless, ["REV-1"])[0])

@@ -63,6 +63,10 @@ BROUGHT = ("catalogue", "register", "server", "decision", "review date", "detail
 LOG_PAIRS = (ISSUE_USE, ISSUE_END, USE_END)
 
 
+_FOLLOWS = "revoked_use"
+"""The relation by which rules follow tokens that ended to calls in the log of another source."""
+
+
 @dataclass(frozen=True)
 class Source:
     """What is known of a log: as its loader declares it, or as a store holds it."""
@@ -82,6 +86,8 @@ class Source:
     """What joins and what does not, in a sentence or two of the loader."""
     wants: Mapping[str, str] = field(default_factory=dict)
     """For a store: what to say of something that is not there, by log, column or thing brought."""
+    followed: Source | None = None
+    """For a store: the same with the calls that another source logs of its tokens."""
 
     def join(self, first: str, second: str) -> Join | None:
         """Return how a pair of logs joins, None where one of them is missing."""
@@ -160,6 +166,8 @@ def conclude(rule: Rule, source: Source) -> Conclusion:
     'bounds'
     """
     rests_on = rule.rests_on
+    if source.followed and _FOLLOWS in rule.needs:
+        source = source.followed
     if not (rests_on.verdict or rests_on.bounds):
         return Conclusion(rule.id, "no", ("the rule does not declare what it rests on",))
     for way in rests_on.verdict:

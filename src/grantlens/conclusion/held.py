@@ -15,6 +15,7 @@ from grantlens.engine.duckdb import quote
 from grantlens.holdings.summary import NEEDS, STANDING
 from grantlens.loaders import STRENGTHS, Join, loaders
 from grantlens.relations import worked_out
+from grantlens.relations.presented_token import ISSUERS
 from grantlens.rule.evidence import (
     AS_CALLED,
     ASKED_ABOUT,
@@ -93,8 +94,13 @@ def could_tell(engine: Engine) -> list[tuple[Source, Source]]:
     told = []
     for each in _each(engine, {}, {}, dict.fromkeys(BROUGHT, True)):
         joins = tuple(join for join in each.provider.joins if {*_pair(join)} <= {*each.source.logs})
+        there = replace(each.provider, logs=each.source.logs, joins=joins, wants=each.source.wants)
+        calls = each.source.followed
         told.append(
-            (each.provider, replace(each.provider, logs=each.source.logs, joins=joins, wants=each.source.wants))
+            (
+                each.provider,
+                there if calls is None else replace(there, followed=_with_calls(there, each.provider, calls)),
+            )
         )
     return told
 
@@ -142,7 +148,32 @@ def _each(
             wants=_wants(provider, there),
         )
         found.append(Held(provider, source, tuple(there_of_it), calls.get(name, {}), knows))
-    return found
+    by_name = {each.source.name: each.source for each in found}
+    return [_followed(each, by_name, keys) for each in found]
+
+
+def _followed(each: Held, sources: Mapping[str, Source], keys: Mapping[tuple[str, str], str]) -> Held:
+    """Return it with the calls that another source logs of its tokens, where it has none of its own and that source is there."""
+    calls = [
+        sources[name]
+        for name, issuer in ISSUERS.items()
+        if issuer == each.source.name and keys.get((name, "usage")) == TOKEN and "usage" not in each.source.logs
+    ]
+    if not calls:
+        return each
+    return replace(each, source=replace(each.source, followed=_with_calls(each.source, each.provider, calls[0])))
+
+
+def _with_calls(source: Source, provider: Source, calls: Source) -> Source:
+    logs = (*source.logs, "usage")
+    return replace(
+        source,
+        logs=logs,
+        joins=source.joins
+        + tuple(join for join in provider.joins if "usage" in _pair(join) and {*_pair(join)} <= {*logs}),
+        says=frozenset(word for word in source.says if not word.startswith("usage."))
+        | frozenset(word for word in calls.says if word.startswith("usage.")),
+    )
 
 
 def _said(provider: Source, rows: set[str], fills: frozenset[str]) -> frozenset[str]:
