@@ -203,8 +203,13 @@ def test_what_a_revocation_may_have_ended_is_neither_live_nor_ended(world, recor
 
 @pytest.mark.parametrize(
     ("about", "use_of_it"),
-    [({}, "possible"), ({"audience": ["files.example"]}, "none seen"), ({"client_id": "bot"}, "none seen")],
-    ids=["of the same resource", "of another one", "of another client"],
+    [
+        ({}, "possible"),
+        ({"audience": ["jobs.example"]}, "none seen"),
+        ({"audience": ["files.example"]}, "not observable"),
+        ({"client_id": "bot"}, "none seen"),
+    ],
+    ids=["of the same resource", "of another one", "of one that nobody calls", "of another client"],
 )
 def test_a_grant_beside_another_may_be_the_one_that_gave_a_token_of_neither(world, about, use_of_it):
     """As where an application has two app roles, and its sign-ins do not say by which."""

@@ -46,6 +46,7 @@ watched AS (
            sum(greatest(0, epoch_us(least(c.covered_until, l.seen_until)) - epoch_us(greatest(c.covered_from, l.seen_from)))) AS watched_us
     FROM life l
     JOIN covered_time c ON c.source = l.source AND c.log = 'usage' AND NOT c.in_part AND c.tenant IS NOT DISTINCT FROM l.tenant
+    ANTI JOIN uncalled_grant u ON u.source = l.source AND u.grant_id = l.grant_id
     GROUP BY ALL
 ),
 -- What a person's own grant did not permit was done with the one for everyone.
@@ -129,6 +130,7 @@ ORDER BY (r.owner IS NOT NULL), l.state DESC, g.calls DESC, g.source, g.client_i
 NEEDS = (
     "grant_life", "used_pair", "named_caller", "operation_class", "issued", "effective_revocation", "covered_time",
     "everyones_use", "caller_party", "possible_grant", "unplaced_grant", "registered_client", "known_scope", "protocol_scope",
+    "uncalled_grant",
 )  # fmt: skip
 """What the list of grants reads."""
 
@@ -136,7 +138,7 @@ USES = {
     "seen": "a call that succeeded was made with it",
     "possible": "calls that name neither it nor a token of which the log tells the grant may be of it",
     "none seen": "no call was made with it in the time for which a log of all calls was held",
-    "not observable": "no log held could have shown its calls",
+    "not observable": "no log held could have shown its calls, or is known to be that of its server",
 }
 """What `use` of a grant says."""
 

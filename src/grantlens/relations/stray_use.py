@@ -27,35 +27,15 @@ held AS (
     WHERE c.resource_server IS NOT NULL AND c.resource_server IS DISTINCT FROM t.client_id AND t.kind <> 'credential'
       AND coalesce(t.token_kind, CASE WHEN len(t.audience) > 0 THEN 'access' END) = 'access'
 ),
--- A name lies in every name that it begins with, part by part.
-place AS (
-    SELECT source, tenant, said_as, name, portless, known_as, false AS wide, key FROM server_name WHERE said_as <> 'location'
-    UNION ALL
-    SELECT source, tenant, said_as, name, portless, known_as, true, wide_key FROM server_name WHERE said_as <> 'location'
-),
-around AS (
-    SELECT source, tenant, said_as, name, portless, known_as, wide,
-           unnest(list_transform(range(1, len(parts) + 1), lambda n: array_to_string(parts[1:n], '/'))) AS key
-    FROM (SELECT *, string_split(key, '/') AS parts FROM place)
-),
--- Audiences and called servers that are the same: told is false where one of the logs does not say in which tenant.
-met AS (
-    SELECT i.source, coalesce(i.tenant, o.tenant) AS tenant, i.tenant IS NOT DISTINCT FROM o.tenant AS told,
-           CASE WHEN i.said_as = 'audience' THEN i.name ELSE o.name END AS audience,
-           CASE WHEN i.said_as = 'audience' THEN o.name ELSE i.name END AS server
-    FROM around i
-    JOIN place o ON o.source = i.source AND o.wide = i.wide AND o.key = i.key
-    WHERE (o.tenant IS NULL OR i.tenant IS NULL OR o.tenant = i.tenant) AND o.said_as <> i.said_as AND o.wide = (o.portless OR i.portless) AND (o.known_as IS NULL OR i.known_as IS NULL OR o.known_as = i.known_as)
-),
 -- Servers for which something is issued under the name by which they are called.
 placed AS (
-    SELECT source, tenant, server AS name, told FROM met
+    SELECT source, tenant, server AS name, told FROM called_audience
     UNION
     SELECT source, tenant, name, true FROM server_name WHERE said_as = 'called' AND known_as IS NOT NULL
 ),
 -- Audiences that are servers by the name under which they are called.
 called AS (
-    SELECT source, tenant, audience AS name, told FROM met
+    SELECT source, tenant, audience AS name, told FROM called_audience
     UNION
     SELECT source, tenant, name, true FROM server_name WHERE said_as = 'audience' AND (known_as IS NOT NULL OR ends_with(key, '/userinfo'))
 ),
@@ -134,6 +114,6 @@ JOIN worked w USING (caller_id)
 JOIN usage_caller c USING (caller_id)
 JOIN caller_token t ON t.caller_id = s.caller_id
 """,
-    needs=("caller_token", "server_name"),
+    needs=("caller_token", "server_name", "called_audience"),
     windowed=True,
 )

@@ -9,7 +9,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=14,
+    version=15,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -32,6 +32,8 @@ RULE = Rule(
         "anybodys_end",
         "token_life",
         "covered_time",
+        "protocol_scope",
+        "uncalled_grant",
     ),
     parameters=(
         Parameter("dormant_days", 90, "days", "Silence from which a grant counts as dormant."),
@@ -147,16 +149,26 @@ stray AS (
     )
     GROUP BY source, grant_id
 ),
+-- Scopes that authorise no operation, openid say: a sign-in is all that a grant of these alone is for.
+signed_in AS (
+    SELECT r.source, r.grant_id, max(i.issued_at) AS last_issued_at
+    FROM refreshable r
+    CROSS JOIN (SELECT list(name) AS names FROM protocol_scope) p
+    LEFT JOIN issued i ON i.source = r.source AND i.grant_id = r.grant_id AND i.kind <> 'consent' AND i.issued_at < $until
+    WHERE len(r.scopes) > 0 AND list_has_all(p.names, list_transform(r.scopes, lambda s: lower(s)))
+    GROUP BY r.source, r.grant_id
+),
 silent AS (
-    SELECT g.*, l.last_used_at, l.last_no, CASE WHEN l.last_no IS NULL THEN l.last_usage_id END AS last_usage_id, l.by_pair,
-           greatest(l.last_used_at, g.opened_at) AS silent_from,
+    SELECT g.*, n.grant_id IS NOT NULL AS only_signs_in, l.last_used_at, l.last_no, CASE WHEN l.last_no IS NULL THEN l.last_usage_id END AS last_usage_id, l.by_pair,
+           greatest(l.last_used_at, n.last_issued_at, g.opened_at) AS silent_from,
            $until - to_days($dormant_days::INTEGER) AS judged_from,
            y.last_used_at >= $until - to_days($dormant_days::INTEGER) AS strays
     FROM refreshable g
     -- A call from before it was given again is none of this grant; one from before its first record shows that it is older than the log.
     LEFT JOIN last_call l ON l.source = g.source AND l.grant_id = g.grant_id AND (l.last_used_at >= g.opened_at OR g.is_first)
     LEFT JOIN stray y ON y.source = g.source AND y.grant_id = g.grant_id
-    WHERE greatest(l.last_used_at, g.opened_at) <= $until - to_days($dormant_days::INTEGER)
+    LEFT JOIN signed_in n ON n.source = g.source AND n.grant_id = g.grant_id
+    WHERE greatest(l.last_used_at, n.last_issued_at, g.opened_at) <= $until - to_days($dormant_days::INTEGER)
 ),
 seen AS (
     SELECT s.source, s.grant_id,
@@ -169,7 +181,7 @@ seen AS (
     GROUP BY s.source, s.grant_id
 ),
 judged AS (
-    SELECT s.*, o.record, g.status, coalesce(v.in_part, false) AS in_part,
+    SELECT s.*, e.grant_id IS NOT NULL AS is_uncalled, o.record, g.status, coalesce(v.in_part, false) AS in_part,
            -- A log that begins later shows no longer silence than since then.
            floor((epoch_us($until) - epoch_us(greatest(s.silent_from, v.seen_from))) / 86400e6)::BIGINT AS silent_days,
            coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(s.judged_from)) AS share
@@ -177,8 +189,9 @@ judged AS (
     LEFT JOIN seen v ON v.source = s.source AND v.grant_id = s.grant_id
     LEFT JOIN opening_record o ON o.source = s.source AND o.grant_id = s.grant_id
     LEFT JOIN registered_client g ON g.client_id = s.client_id
+    LEFT JOIN uncalled_grant e ON e.source = s.source AND e.grant_id = s.grant_id
 )
-SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_coverage OR is_uncalled OR only_signs_in THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN status = 'retired' THEN 'critical' ELSE 'high' END AS severity,
        coalesce(client_name, client_id, 'An unnamed client') || ' holds a live grant that was not seen used for '
            || silent_days || CASE WHEN silent_days = 1 THEN ' day' ELSE ' days' END AS title,
@@ -194,7 +207,9 @@ SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_co
     + """
                           WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which the log tells the grant'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
-                          WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
+                          WHEN share < $min_coverage THEN 'the usage log does not cover the silence'
+                          WHEN only_signs_in THEN 'it authorises no operation, so no call can show its use'
+                          WHEN is_uncalled THEN 'no call at what it was given for is logged, by anybody: the usage log may not be that of this server' END}) AS detail,
        CASE WHEN by_pair OR grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
        CASE WHEN last_no IS NOT NULL THEN [last_no] END AS lasts, CASE WHEN last_usage_id IS NOT NULL THEN [last_usage_id] END AS calls,
        [record] AS records,

@@ -1,8 +1,29 @@
 """Small logs of grants that stand unused, or not: what PRV-3 is run on."""
 
+from typing import Any
+
 from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 
+_FILES = (
+    consent("01 08:00", ["mail.read", "offline_access"], audience=["https://files.example/"]),
+    token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
+)
+"""A grant for a server of its own."""
+
+_OTHER: dict[str, Any] = {"client_id": "other", "subject_id": "bob", "grant_id": "g9"}
+
 FIRES = (
+    Example(
+        "others call what it was given for, and it is silent",
+        (
+            *_FILES,
+            consent("01 09:00", ["mail.read"], "g9", client_id="other", subject_id="bob"),
+            use("02 09:00", "GET /v1/messages/7", None, "files.example", **_OTHER),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        ({"verdict": "violation", "grant_id": "g1"},),
+        parameters={"dormant_days": 10},
+    ),
     Example(
         "a live refresh token, and ten days of silence",
         (
@@ -64,7 +85,18 @@ FIRES = (
     ),
 )
 
+_SIGN_IN = consent("01 08:00", ["openid", "profile", "offline_access"])
+
 SILENT = (
+    Example(
+        "a grant that is for signing in only, with which somebody signed in yesterday",
+        (
+            _SIGN_IN,
+            token("19 08:00", "t1", ["openid", "profile"], "19 09:00"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        parameters={"dormant_days": 10},
+    ),
     Example(
         "a grant for everyone, used yesterday by a person whose own grant does not permit the call",
         (
@@ -150,6 +182,36 @@ SILENT = (
 )
 
 UNDECIDABLE = (
+    Example(
+        "what it was given for is called by nobody in this log",
+        (*_FILES, *logs_from_to("01 08:00", "20 08:00")),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {
+                    "reason": "no call at what it was given for is logged, by anybody: the usage log may not be that of this server"
+                },
+            },
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "a grant that is for signing in only, with which nobody was seen to sign in lately",
+        (
+            _SIGN_IN,
+            token("02 08:00", "t1", ["openid", "profile"], "02 09:00"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {"reason": "it authorises no operation, so no call can show its use", "silent_days": 18},
+            },
+        ),
+        parameters={"dormant_days": 10},
+    ),
     Example(
         "the client was ended in one tenant, and no record says in which its grant was",
         (
