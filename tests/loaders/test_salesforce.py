@@ -374,6 +374,7 @@ def test_events_as_the_stream_delivers_them_are_the_same(load):
         "LogoutEventStream": ended(EventIdentifier="event 2"),
         "ApiEventStream": ended(EventIdentifier="event 3", **call),
         "BulkApiResultEvent": ended(EventIdentifier="event 4"),
+        "ReportEventStream": ended(EventIdentifier="event 5", Operation="ReportExported"),
     }
     delivered = [
         {"channel": f"/event/{kind}", "data": {"schema": "s", "payload": event, "event": {"replayId": 7}}}
@@ -381,7 +382,7 @@ def test_events_as_the_stream_delivers_them_are_the_same(load):
     ]
     bare = load([event | {"attributes": {"type": kind}} for kind, event in events.items()])
     got = load(delivered)
-    assert got.counts() == {"records": 4, "issuance": 1, "usage": 1, "revocation": 1, "ignored": 1}
+    assert got.counts() == {"records": 5, "issuance": 1, "usage": 2, "revocation": 1, "ignored": 1}
     assert (got.rows, got.ignored) == (bare.rows, bare.ignored)
 
 
@@ -475,7 +476,7 @@ HISTORY = {
     "UserId": "005aB0000000CdeQAE",
     "LoginTime": "2026-07-01T10:00:00.250+0000",
     "LoginType": "Remote Access 2.0",
-    "LoginSubType": "OAuthRefreshToken",
+    "LoginSubType": "OauthRefreshToken",
     "SourceIp": "192.0.2.7",
     "Status": "Success",
     "Application": "Nightly",
@@ -485,17 +486,18 @@ HISTORY = {
 
 def test_a_login_of_the_history_is_one_of_the_stream(load):
     history = load([{"attributes": {"type": "LoginHistory"}, **HISTORY}]).one("issuance")
-    streamed = load([stream()]).one("issuance")
+    streamed = load([stream(LoginSubType="OAuth Refresh Token")]).one("issuance")
     unsaid = ("event_id", "received_at", "token_id", "session_id", "subject_name", "grant_id")
     assert history | dict.fromkeys(unsaid) == streamed | dict.fromkeys(unsaid)
     assert [history[name] for name in unsaid[:5]] == [HISTORY["Id"], None, None, None, None]
-    assert (history["client_id"], history["token_kind"], history["kind"]) == ("Nightly", "access", "token")
+    assert (history["client_id"], history["token_kind"], history["kind"]) == ("Nightly", "access", "refresh")
 
 
 def test_a_login_history_as_csv_tells_the_same_and_shows_no_silence(load):
     failed = HISTORY | {
         "Id": "0Ya2",
         "LoginType": "Application",
+        "LoginSubType": "UsernamePasswordUiLogin",
         "Status": "Invalid Password",
         "SourceIp": "Salesforce.com IP",
     }
@@ -515,3 +517,80 @@ def test_a_login_history_as_csv_tells_the_same_and_shows_no_silence(load):
 @given(lists_of_damaged([HISTORY, {"attributes": {"type": "LoginHistory"}, **HISTORY}]))
 def test_a_damaged_login_history_never_raises_and_always_adds_up(load, records):
     assert_all_accounted_for(load, records, "salesforce")
+
+
+# What a login was: its flow, as the API, its labels and the log file write it.
+
+FLOWS = {
+    "OauthRefreshToken": ("refresh", "refresh_token"),
+    "OAuth Refresh Token for Hybrid Apps": ("refresh", "refresh_token"),
+    "oauthrefreshtoken": ("refresh", "refresh_token"),
+    "OauthHybridTokenExchange": ("exchange", "urn:ietf:params:oauth:grant-type:token-exchange"),
+    "oauthclientcredentials": ("token", "client_credentials"),
+    "OAuth Web Server": ("token", "authorization_code"),
+    "oauthcode": ("token", "authorization_code"),
+    "OauthUserAgentIdToken": ("token", "implicit"),
+    "OAuth Username-Password": ("token", "password"),
+}
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_login_of_an_app_tells_its_flow(load, flow):
+    expected = (*FLOWS[flow], "access")
+    for record in (stream(LoginSubType=flow), login(LOGIN_SUB_TYPE=flow, LOGIN_TYPE="i")):
+        row = load([record]).one("issuance")
+        assert (row["kind"], row["grant_type"], row["token_kind"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ({"LOGIN_TYPE": "i"}, "access"),
+        ({"LOGIN_TYPE": "6"}, "access"),
+        ({"LOGIN_TYPE": "A", "LOGIN_SUB_TYPE": "uiup"}, "session"),
+        ({"LOGIN_TYPE": "", "LOGIN_SUB_TYPE": ""}, "session"),
+    ],
+)
+def test_a_login_of_a_log_file_is_one_of_an_app_by_its_type(load, columns, kind):
+    row = load([login(**columns)]).one("issuance")
+    assert (row["kind"], row["token_kind"], row["grant_type"]) == ("token", kind, None)
+
+
+def bulk_result(**changes):
+    """Write one event of the stream of results of the Bulk API that were fetched."""
+    return {
+        "EventIdentifier": "event 2",
+        "EventDate": "2026-07-01T10:05:00.250Z",
+        "LoginKey": "login key",
+        "SessionKey": "session key",
+        "Query": "SELECT Id FROM Account",
+        "PolicyOutcome": None,
+        "SessionLevel": "STANDARD",
+        "EvaluationTime": 0.0,
+        "UserId": "005aB0000000CdeQAE",
+        "SourceIp": "192.0.2.9",
+        **changes,
+    }
+
+
+def test_fetched_results_of_the_bulk_api_are_a_call(load):
+    stored = {"attributes": {"type": "BulkApiResultEventStore"}, **bulk_result()}
+    delivered = {"channel": "/event/BulkApiResultEvent", "data": {"payload": bulk_result()}}
+    for record in (stored, delivered):
+        row = load([record]).one("usage")
+        assert (row["token_id"], row["session_id"], row["outcome"]) == ("session key", "login key", "success")
+        assert (row["operation"], row["client_id"], row["ip"]) == ("BulkApiResult", None, "192.0.2.9")
+    blocked = load([stored | {"PolicyOutcome": "Block"}]).one("usage")
+    assert (blocked["outcome"], blocked["denial_reason"]) == ("denied", "policy")
+
+
+def test_a_deactivated_user_loses_everything(load):
+    end = load([setup("deactivateduser", "Deactivated user Bo (UserID: [005aB0000000Xyz])")]).one("revocation")
+    assert (end["kind"], end["target_kind"], end["subject_id"]) == ("disable", "subject", "005aB0000000XyzQAE")
+    assert (end["initiator"], end["actor_id"], end["client_id"]) == ("admin", "005aB0000000CdeQAE", None)
+
+
+def test_who_was_deactivated_is_not_guessed(load):
+    loaded = load([setup("deactivateduser", "Deactivated user Bo"), setup("frozeuser", "Froze user Bo", number=2)])
+    assert [row["reason"] for row in loaded.rejected] == ["names no person"]
+    assert loaded.ignored == {"change of setup that neither gives nor takes access": 1}

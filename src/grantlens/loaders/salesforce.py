@@ -15,7 +15,9 @@ What the mapping decides, and why:
 - The Streaming API delivers each event as the `payload` of its `data`, and names its type by the `channel`.
 - Events of the stream carry no type otherwise. A login says how, a call of the API which operation; a logout has its session and
   nothing that the other events have.
-- A log file's Login at `/services/oauth2/` is one of an app: it opens an access token, though the record does not name the app.
+- A log file's Login at `/services/oauth2/`, of LOGIN_TYPE `i` or `6`, or with a flow of OAuth is one of an app: it opens an access token, though the
+  record does not name the app. The flow (LoginSubType, LOGIN_SUB_TYPE) tells a refresh, and an exchange, from a first login.
+- Results of the Bulk API that were fetched (`BulkApiResultEvent`) are a call, by its session: the event names no app.
 - Microsoft's connector writes the names of a log file's columns in lower case. The values are the same, so are the rows.
 - No record of an event log file has an id of its own (a REQUEST_ID holds several). One is made of the columns that
   tell events apart, the same for CSV and JSON.
@@ -24,12 +26,14 @@ What the mapping decides, and why:
   token or app, which Salesforce's page "Logout Event Type" counts among the logouts: it is kept as revoked. A logout without
   a user is one record for many sessions revoked at once, by the same page: it does not say which.
 - The audit trail knows when an app is installed, blocked, deleted; it names the app in its text, and only texts of known
-  wording are read.
+  wording are read. A deactivated user loses everything below; the text names the user by its id.
 - Where Salesforce shows no application (`N/A`) or no address (`Salesforce.com IP`), nobody knows it.
 
 Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplication, the list of log files; on samples of
 Microsoft's connector: API, ApexRestApi, ApexSoap, RestApi, Logout; on samples of a public collection, as delivered: ApiEvent, LoginEvent,
-LogoutEvent. BulkApi2, ApiTotalUsage are written after collectors' lists of columns, the other actions after a public list of audit actions.
+LogoutEvent, BulkApiResultEvent and, in another collector's names, deactivateduser; on a collector's test: LOGIN_SUB_TYPE. The flows are those of
+Salesforce's pages on LoginHistory and LoginEventLog.
+BulkApi2, ApiTotalUsage are written after collectors' lists of columns, the other actions after a public list of audit actions.
 """
 
 import re
@@ -43,6 +47,7 @@ _FIELDS = """{
     "EVENT_TYPE": "VARCHAR", "TIMESTAMP": "VARCHAR", "TIMESTAMP_DERIVED": "VARCHAR", "REQUEST_ID": "VARCHAR",
     "USER_ID": "VARCHAR", "USER_ID_DERIVED": "VARCHAR", "USER_NAME": "VARCHAR",
     "SESSION_KEY": "VARCHAR", "LOGIN_KEY": "VARCHAR", "LOGIN_STATUS": "VARCHAR", "USER_INITIATED_LOGOUT": "VARCHAR", "APP_TYPE": "VARCHAR",
+    "LOGIN_TYPE": "VARCHAR", "LOGIN_SUB_TYPE": "VARCHAR",
     "URI": "VARCHAR", "METHOD": "VARCHAR", "HTTP_METHOD": "VARCHAR", "METHOD_NAME": "VARCHAR", "API_RESOURCE": "VARCHAR",
     "OPERATION_TYPE": "VARCHAR", "ENTITY_NAME": "VARCHAR", "ENTITY_TYPE": "VARCHAR", "JOB_ID": "VARCHAR",
     "BATCH_ID": "VARCHAR", "STATUS_CODE": "VARCHAR", "REQUEST_STATUS": "VARCHAR", "SUCCESS": "VARCHAR",
@@ -50,7 +55,7 @@ _FIELDS = """{
     "CONNECTED_APP_ID": "VARCHAR", "CONNECTED_APP_NAME": "VARCHAR", "CLIENT_NAME": "VARCHAR",
     "CLIENT_IP": "VARCHAR", "SOURCE_IP": "VARCHAR", "BROWSER_TYPE": "VARCHAR", "USER_AGENT": "VARCHAR",
     "attributes": {"type": "VARCHAR"},
-    "EventIdentifier": "VARCHAR", "EventDate": "VARCHAR", "LoginTime": "VARCHAR", "CreatedDate": "VARCHAR", "LoginType": "VARCHAR",
+    "EventIdentifier": "VARCHAR", "EventDate": "VARCHAR", "LoginTime": "VARCHAR", "CreatedDate": "VARCHAR", "LoginType": "VARCHAR", "LoginSubType": "VARCHAR",
     "Application": "VARCHAR", "LoginKey": "VARCHAR", "SessionKey": "VARCHAR", "Status": "VARCHAR",
     "SessionLevel": "VARCHAR", "Operation": "VARCHAR", "ApiType": "VARCHAR", "QueriedEntities": "VARCHAR",
     "RecordId": "VARCHAR", "Score": "VARCHAR", "DelegatedUsername": "VARCHAR", "FileAction": "VARCHAR",
@@ -151,11 +156,13 @@ SELECT line_no, r.*,
             WHEN starts_with(r.attributes.type, 'LogoutEvent')
               OR (r.EventIdentifier IS NOT NULL AND r.SessionLevel IS NOT NULL AND r.attributes.type IS NULL
                   AND coalesce({", ".join(f"r.{name}" for name in _NOT_A_LOGOUT)}) IS NULL) THEN 'stream logout'
-            WHEN r.EventIdentifier IS NOT NULL AND r.ApiType IS NOT NULL AND r.Operation IS NOT NULL THEN 'stream call'
+            WHEN r.EventIdentifier IS NOT NULL AND ((r.ApiType IS NOT NULL AND r.Operation IS NOT NULL)
+                OR starts_with(r.attributes.type, 'BulkApiResultEvent')) THEN 'stream call'
             WHEN r.EventIdentifier IS NOT NULL THEN 'other event'
             WHEN r.Action IN ('insertConnectedApplication', 'unblockConnectedApplication') THEN 'consent'
             WHEN r.Action = 'changeOauthDefaultScope' THEN 'change'
             WHEN r.Action IN ('deleteConnectedApplication', 'deleteApplication', 'blockConnectedApplication') THEN 'end'
+            WHEN r.Action = 'deactivateduser' THEN 'person end'
             WHEN r.Action IS NOT NULL THEN 'other action'
             WHEN r.EventType IS NOT NULL AND r.attributes.type = 'EventLogFile' THEN 'index' END AS meaning
 FROM record
@@ -172,8 +179,8 @@ _TYPED_WITHIN = _TYPED.replace(
 _READ = """"TIMESTAMP", TIMESTAMP_DERIVED, REQUEST_ID, USER_ID, USER_ID_DERIVED, USER_NAME, SESSION_KEY, LOGIN_KEY,
     BATCH_ID, STATUS_CODE, RUN_TIME, CPU_TIME, CONNECTED_APP_ID, CLIENT_IP, SOURCE_IP, attributes, EventIdentifier, EventDate,
     LoginTime, CreatedDate, LoginKey, SessionKey, SessionLevel, ApiType, RecordId, Score, DelegatedUsername, FileAction, Query,
-    EvaluationTime, RequestUri, VerificationMethod, ConnectedAppId,
-    UserId, Username, SourceIp, Id, CreatedById, EventType, is_file, written_user, named_client"""
+    EvaluationTime, RequestUri, VerificationMethod, ConnectedAppId, LOGIN_TYPE, LoginSubType, LOGIN_SUB_TYPE,
+    UserId, Username, SourceIp, Id, CreatedById, EventType, is_file, written_user, named_user, named_client"""
 
 # Inside stands what is asked for many times: written out beside it, it would be worked out as often.
 _KNOWN = f"""
@@ -190,6 +197,7 @@ SELECT * EXCLUDE ({_READ}),
        coalesce(nullif(SessionKey, ''), nullif(SESSION_KEY, '')) AS key_of_session,
        coalesce(nullif(LoginKey, ''), nullif(LOGIN_KEY, '')) AS key_of_login,
        CASE WHEN is_stream OR is_setup OR is_file THEN {_eighteen("written_user")} END AS person,
+       CASE WHEN means = 'person end' THEN {_eighteen("named_user")} END AS ended_person,
        coalesce(nullif(Username, ''), nullif(USER_NAME, '')) AS person_name,
        CASE WHEN meaning = 'change' THEN nullif(regexp_extract(Display, '^Changed connected app (.+) scopes from ', 1), '')
             ELSE nullif(named_client, '') END AS client_id,
@@ -201,15 +209,20 @@ FROM (
                 WHEN is_file THEN coalesce(nullif(TIMESTAMP_DERIVED, ''), "TIMESTAMP") END AS written,
            coalesce(nullif(CASE WHEN is_setup THEN CreatedById WHEN is_stream THEN UserId END, ''),
                     nullif(USER_ID_DERIVED, ''), nullif(USER_ID, '')) AS written_user,
+           CASE WHEN means = 'person end' THEN nullif(regexp_extract(Display, '[(]UserID: [[]([0-9A-Za-z]{{15,18}})[]][)]$', 1), '') END AS named_user,
            CASE WHEN is_setup THEN regexp_extract(Display,
                      '^(?:Installed|Uninstalled|Unblocked|Blocked|Deleted) Connected App (.+?)(?: to Salesforce)?$', 1)
-                WHEN is_stream THEN CASE WHEN LoginType LIKE 'Remote Access%' THEN nullif(Application, 'N/A')
+                WHEN is_stream THEN CASE WHEN is_oauth THEN nullif(Application, 'N/A')
                                          WHEN means = 'call' THEN coalesce(nullif(Application, 'N/A'), ConnectedAppId) END
                 ELSE coalesce(CONNECTED_APP_NAME, CONNECTED_APP_ID) END AS named_client
     FROM (
         SELECT *, regexp_replace(meaning, '^(file|stream|history) ', '') AS means,
                starts_with(meaning, 'stream') OR meaning = 'history login' AS is_stream,
-               meaning IN ('consent', 'change', 'end') AS is_setup, meaning IN ('file login', 'logout', 'call') AS is_file
+               -- API, label and log file write one flow in three ways: OauthRefreshToken, OAuth Refresh Token, oauthrefreshtoken
+               CASE WHEN means = 'login' THEN lower(regexp_replace(coalesce(LoginSubType, LOGIN_SUB_TYPE), '[^A-Za-z]', '', 'g')) END AS flow,
+               means = 'login' AND coalesce(starts_with(flow, 'oauth') OR LoginType LIKE 'Remote Access%' OR LOGIN_TYPE IN ('i', '6')
+                   OR starts_with(URI, '/services/oauth2/'), false) AS is_oauth,
+               meaning IN ('consent', 'change', 'end', 'person end') AS is_setup, meaning IN ('file login', 'logout', 'call') AS is_file
         FROM typed
     )
 )
@@ -217,7 +230,8 @@ FROM (
 
 _ISSUANCE = """
 SELECT line_no, event_id, happened_at AS issued_at, received_at,
-       CASE WHEN means = 'login' THEN 'token' ELSE means END AS kind,
+       CASE WHEN means <> 'login' THEN means WHEN flow LIKE 'oauth%refreshtoken%' THEN 'refresh'
+            WHEN flow LIKE 'oauth%tokenexchange%' THEN 'exchange' ELSE 'token' END AS kind,
        CASE WHEN is_setup THEN 'success'
             WHEN is_stream THEN CASE WHEN PolicyOutcome = 'Block' THEN 'denied' WHEN Status = 'Success' THEN 'success'
                                      WHEN Status <> '' THEN 'denied' END
@@ -231,9 +245,12 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
             WHEN LOGIN_STATUS IN ('LOGIN_ERROR_INVALID_PASSWORD', 'LOGIN_ERROR_INVALID_USERNAME', 'LOGIN_ERROR_CSS_PW_LOCKOUT') THEN 'subject'
             WHEN LOGIN_STATUS = 'LOGIN_ERROR_LOGINS_EXCEEDED' THEN 'rate' WHEN LOGIN_STATUS <> '' THEN 'other' END AS denial_reason,
        CASE WHEN means = 'login' AND outcome = 'success' THEN key_of_session END AS token_id,
-       CASE WHEN means <> 'login' THEN NULL WHEN LoginType LIKE 'Remote Access%' OR starts_with(URI, '/services/oauth2/') THEN 'access'
-            ELSE 'session' END
-           AS token_kind,
+       CASE WHEN is_oauth THEN 'access' WHEN means = 'login' THEN 'session' END AS token_kind,
+       CASE WHEN kind = 'refresh' THEN 'refresh_token' WHEN kind = 'exchange' THEN 'urn:ietf:params:oauth:grant-type:token-exchange'
+            WHEN flow LIKE 'oauthclientcredential%' THEN 'client_credentials'
+            WHEN flow LIKE 'oauth%webserver%' OR flow IN ('oauthcode', 'oauthhybridauthcode') THEN 'authorization_code'
+            WHEN flow LIKE 'oauth%useragent%' OR flow IN ('oauthtoken', 'oauthhybridtoken', 'oauthtokenidtoken') THEN 'implicit'
+            WHEN flow IN ('oauthusernamepassword', 'oauthpassword') THEN 'password' END AS grant_type,
        CASE WHEN means = 'login' THEN key_of_login END AS session_id,
        client_id, client_id AS client_name,
        CASE WHEN means = 'login' THEN person END AS subject_id,
@@ -274,7 +291,7 @@ SELECT line_no, event_id, happened_at AS used_at, received_at,
        'salesforce' AS resource_server,
        upper(coalesce(nullif(HTTP_METHOD, ''), nullif(METHOD, ''))) AS method,
        split_part(coalesce(nullif(API_RESOURCE, ''), nullif(URI, '')), '?', 1) AS target,
-       coalesce(Operation, nullif(METHOD_NAME, ''), nullif(OPERATION_TYPE, '')) AS operation,
+       coalesce(Operation, nullif(METHOD_NAME, ''), nullif(OPERATION_TYPE, ''), CASE WHEN is_stream THEN 'BulkApiResult' END) AS operation,
        coalesce(QueriedEntities, nullif(JOB_ID, ''), nullif(ENTITY_NAME, ''), nullif(ENTITY_TYPE, '')) AS resource_id,
        CASE WHEN TRY_CAST(RESPONSE_SIZE AS BIGINT) >= 0 THEN TRY_CAST(RESPONSE_SIZE AS BIGINT) END AS response_bytes,
        ip, coalesce(UserAgent, nullif(USER_AGENT, ''), nullif(BROWSER_TYPE, '')) AS user_agent
@@ -284,15 +301,16 @@ WHERE means = 'call'
 
 _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
-       CASE WHEN Action IN ('deleteApplication', 'blockConnectedApplication') THEN 'disable'
+       CASE WHEN Action IN ('deleteApplication', 'blockConnectedApplication', 'deactivateduser') THEN 'disable'
             WHEN timed_out THEN 'expiry' ELSE 'revoke' END AS kind,
        'success' AS outcome,
-       CASE WHEN is_setup THEN 'client' WHEN key_of_login IS NULL AND person IS NOT NULL THEN 'token' ELSE 'session' END AS target_kind,
+       CASE WHEN means = 'person end' THEN 'subject' WHEN is_setup THEN 'client'
+            WHEN key_of_login IS NULL AND person IS NOT NULL THEN 'token' ELSE 'session' END AS target_kind,
        CASE WHEN NOT is_setup THEN key_of_session END AS token_id,
        CASE WHEN NOT is_setup THEN key_of_login END AS session_id,
        CASE WHEN is_setup THEN client_id END AS client_id,
        CASE WHEN is_setup THEN client_id END AS client_name,
-       CASE WHEN NOT is_setup THEN person END AS subject_id,
+       CASE WHEN is_setup THEN ended_person ELSE person END AS subject_id,
        CASE WHEN NOT is_setup THEN person_name END AS subject_name,
        CASE WHEN is_setup THEN 'admin' WHEN timed_out THEN 'system' WHEN USER_INITIATED_LOGOUT = '1' THEN 'user' END AS initiator,
        CASE WHEN is_setup OR timed_out OR NOT is_unasked THEN person END AS actor_id,
@@ -301,7 +319,7 @@ SELECT line_no, event_id, happened_at AS revoked_at, received_at,
             ELSE coalesce(Action, EVENT_TYPE, 'LogoutEvent') END AS reason
 FROM (SELECT *, coalesce(USER_INITIATED_LOGOUT = '0', false) AS is_unasked,
              is_unasked AND person IS NOT NULL AND coalesce(APP_TYPE, '') <> '2514' AS timed_out
-      FROM known WHERE means IN ('logout', 'end'))
+      FROM known WHERE means IN ('logout', 'end') OR (means = 'person end' AND ended_person IS NOT NULL))
 """
 
 _IGNORED = """
@@ -315,6 +333,8 @@ WHERE meaning LIKE 'other%' OR meaning = 'index'
 
 _REJECTED = """
 SELECT line_no, 'names no type of event' AS reason FROM known WHERE meaning IS NULL
+UNION ALL
+SELECT line_no, 'names no person' FROM known WHERE means = 'person end' AND ended_person IS NULL
 UNION ALL
 SELECT line_no, 'time cannot be read' FROM known WHERE written <> '' AND happened_at IS NULL
 """
@@ -337,7 +357,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=7,
+    version=8,
     title="Salesforce event log files, login events, login history and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,
