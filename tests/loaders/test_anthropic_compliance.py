@@ -219,6 +219,73 @@ def test_what_a_federation_rule_gave_ends_with_the_rule(load):
     assert [row["reason"] for row in loaded.rejected] == ["names no rule"]
 
 
+def test_a_federation_rule_begins_with_its_making(load):
+    made = {"federation_rule_id": "fdrl_1", "service_account_id": "svac_1", "applies_to_all_workspaces": True}
+    loaded = load(
+        [activity("platform_federation_rule_created", **made), activity("platform_federation_rule_created", number=2)],
+        "anthropic_compliance",
+    )
+    row = loaded.one("issuance")
+    assert (row["kind"], row["grant_id"], row["client_id"]) == ("consent", "fdrl_1", "svac_1")
+    assert (row["consent_kind"], row["consent_actor"]) == ("admin", "user_1")
+    assert [each["reason"] for each in loaded.rejected] == ["names no rule"]
+
+
+def test_a_service_account_begins_with_its_making(load):
+    row = load([activity("platform_service_account_created", service_account_id="svac_1")]).one("issuance")
+    assert (row["kind"], row["client_id"], row["subject_kind"]) == ("consent", "svac_1", "service")
+    assert (row["consent_kind"], row["consent_actor"]) == ("admin", "user_1")
+
+
+@pytest.mark.parametrize(
+    ("made", "ended", "named"),
+    [
+        ("slack_workspace_claimed", "slack_workspace_claim_revoked", "slack_team_id"),
+        ("ghe_configuration_created", "ghe_configuration_deleted", "ghe_configuration_id"),
+        ("gitlab_configuration_created", "gitlab_configuration_deleted", "gitlab_configuration_id"),
+    ],
+)
+def test_what_is_connected_for_all_is_known_by_its_own_id(load, made, ended, named):
+    loaded = load([activity(made, **{named: "T01"}), activity(ended, number=2, seconds=9, **{named: "T01"})])
+    given, taken = loaded.one("issuance"), loaded.one("revocation")
+    assert (given["kind"], given["client_id"], given["consent_kind"]) == ("consent", "T01", "admin")
+    assert (taken["target_kind"], taken["client_id"], taken["initiator"]) == ("client", "T01", "admin")
+
+
+@pytest.mark.parametrize("kind", ["federated_actor", "federated_identity_actor"])
+def test_an_identity_of_another_provider_is_no_person(load, kind):
+    workload = {"type": kind, "subject": "repo:acme/app", "ip_address": "192.0.2.8"}
+    loaded = load(
+        [
+            activity("platform_file_uploaded", actor=workload, file_id="file_1"),
+            activity("platform_service_account_archived", number=2, actor=workload, service_account_id="svac_1"),
+        ]
+    )
+    first, second = loaded.rows["usage"]
+    assert {(row["client_id"], row["subject_id"], row["outcome"]) for row in (first, second)} == {
+        ("repo:acme/app", None, "success")
+    }
+    assert (first["operation"], first["resource_id"], first["ip"]) == ("platform_file_uploaded", "file_1", "192.0.2.8")
+    end = loaded.one("revocation")
+    assert (end["initiator"], end["actor_id"], end["client_id"]) == ("client", "repo:acme/app", "svac_1")
+
+
+def test_a_key_of_a_runner_pool_is_known_by_its_jti(load):
+    loaded = load(
+        [
+            activity("claude_code_runner_pool_secret_minted", jti="jti-1", runner_pool_id="pool_1"),
+            activity("claude_code_credential_revoked", number=2, seconds=9, jti="jti-1"),
+        ]
+    )
+    assert (loaded.one("issuance")["token_id"], loaded.one("revocation")["token_id"]) == ("jti-1", "jti-1")
+
+
+def test_access_of_claude_code_that_is_not_read_is_named(load):
+    kinds = ("ccr_agent_slack_access_scope_created", "github_app_installation_linked", "github_token_import")
+    loaded = load([activity(kind, number=number) for number, kind in enumerate(kinds)])
+    assert loaded.ignored == {"access of Claude Code to another service, of which too little is known": 3}
+
+
 def test_exchange_that_does_not_say_what_came_of_it_is_rejected(load):
     loaded = load([activity("platform_federated_authentication")], "anthropic_compliance")
     assert [row["reason"] for row in loaded.rejected] == ["outcome: missing"]

@@ -13,7 +13,10 @@ What the mapping decides, and why:
 - A key that makes a key is the parent of it.
 - A workload that exchanges a token of its own issuer for credentials (`platform_federated_authentication`) does so for the service account that
   it asked for; the token that it presented is the parent, by its `jti`. `status.outcome` says whether it got any. The federation rule that
-  lets it is the grant, which ends when the rule is archived.
+  lets it is the grant, which begins when the rule is made and ends when it is archived.
+- An identity of another provider that acts without an account here (`federated_actor`, `federated_identity_actor`) is a machine: its `subject` is the
+  client.
+- A Slack workspace that is claimed, and an instance of GitHub or GitLab that is configured, is a consent for all people, by its own id.
 - An integration that a person connects is a consent of that person, an MCP server or integration that an admin adds one
   for all people; the client is the server's id or the kind of the integration.
 - A person who deletes the own account is named by the actor alone.
@@ -22,7 +25,8 @@ What the mapping decides, and why:
 
 Proven on records that a collector published as tests: admin_api_key_created, admin_api_key_updated, service_key_revoked,
 integration_user_connected, mcp_server_deleted, claude_chat_access_failed by a key. The other types are those of
-Anthropic's API reference; ids, names, updates and calls are as a collector generated them for its tests.
+Anthropic's API reference (of a new federation rule, what was read does not list all fields: that it has `federation_rule_id`, as its end, is
+inferred); ids, names, updates and calls are as a collector generated them for its tests.
 """
 
 from collections.abc import Mapping
@@ -47,6 +51,7 @@ _FIELDS = """{
     "grant_type": "VARCHAR", "integration_type": "VARCHAR", "mcp_server_id": "VARCHAR", "mcp_server_name": "VARCHAR",
     "ghe_configuration_id": "VARCHAR", "service_account_id": "VARCHAR", "user_id": "VARCHAR", "account_id": "VARCHAR",
     "service_name": "VARCHAR", "key_name": "VARCHAR", "updates": "VARCHAR",
+    "jti": "VARCHAR", "slack_team_id": "VARCHAR", "gitlab_configuration_id": "VARCHAR",
     "oauth_app_id": "VARCHAR", "federation_rule_id": "VARCHAR", "event_data": "VARCHAR", "status": "VARCHAR",
     "url": "VARCHAR", "request_method": "VARCHAR", "status_code": "VARCHAR",
     "claude_chat_id": "VARCHAR", "claude_project_id": "VARCHAR", "claude_file_id": "VARCHAR", "file_id": "VARCHAR"
@@ -73,10 +78,12 @@ _KINDS = {
     "token": ("environment_token_minted", "tunnel_token_minted"),
     "refresh": ("tunnel_token_rotated",),
     "change": ("admin_api_key_updated", "scoped_api_key_updated", "platform_api_key_updated"),
-    "service": ("service_created",),
+    "service": ("service_created", "platform_service_account_created"),
+    "rule": ("platform_federation_rule_created",),
     "own consent": ("integration_user_connected", "ghe_user_connected"),
     "consent for all": (
         "mcp_server_created", "claude_gdrive_integration_created", "claude_github_integration_created",
+        "ghe_configuration_created", "gitlab_configuration_created", "slack_workspace_claimed",
     ),
     "key end": (
         "admin_api_key_deleted", "scoped_api_key_deleted", "service_key_revoked", "environment_token_revoked",
@@ -86,6 +93,7 @@ _KINDS = {
     "client end": (
         "mcp_server_deleted", "claude_gdrive_integration_deleted", "claude_github_integration_deleted",
         "platform_service_account_archived", "service_deleted", "platform_oauth_app_revoked", "ghe_configuration_deleted",
+        "gitlab_configuration_deleted", "slack_workspace_claim_revoked",
     ),
     "person end": ("org_user_deleted", "org_user_left", "account_deleted", "scim_user_deleted"),
     "rule end": ("platform_federation_rule_archived",),
@@ -101,7 +109,8 @@ SELECT line_no, e.type AS type,
        CASE WHEN e.type = 'platform_service_account_updated' AND {_SWITCHED_OFF} THEN 'client end'
             WHEN known = 'change' AND {_SWITCHED_OFF} THEN 'key end'
             ELSE known END AS meaning,
-       contains(actor, 'api_actor') OR contains(actor, 'admin_api_key_actor') OR contains(actor, 'service_account_actor') AS by_machine,
+       contains(actor, 'api_actor') OR contains(actor, 'admin_api_key_actor') OR contains(actor, 'service_account_actor')
+           OR contains(actor, 'federated_') AS by_machine,
        CASE WHEN meaning IS NOT NULL OR by_machine THEN line END AS held
 FROM (
     SELECT *, MAP {{{_MEANING}}}[e.type] AS known,
@@ -124,18 +133,20 @@ SELECT *,
        {moment('coalesce("TimeGenerated", p_parse_time)')} AS received_at,
        coalesce(organization_id, organization_uuid) AS tenant,
        regexp_replace(coalesce(who.admin_api_key_id, who.api_key_id), '^(admin_api_key|admin_key)_', 'apikey_') AS own_key,
-       regexp_replace(coalesce(admin_api_key_id, api_key_id, service_key_id, tunnel_token_id, token_id),
+       regexp_replace(coalesce(admin_api_key_id, api_key_id, service_key_id, tunnel_token_id, token_id, jti),
                       '^(admin_api_key|admin_key)_', 'apikey_') AS named,
        -- a collector's records hold the key itself where its id should stand
-       coalesce(who.user_id, CASE WHEN NOT starts_with(own_key, 'sk-') THEN own_key END, who.service_account_id) AS doer,
-       starts_with(type, 'service_') OR starts_with(type, 'claude_code_runner_') AS of_service,
+       coalesce(who.user_id, CASE WHEN NOT starts_with(own_key, 'sk-') THEN own_key END, who.service_account_id, who.subject) AS doer,
+       starts_with(type, 'service_') OR starts_with(type, 'claude_code_runner_') OR meaning = 'service' AS of_service,
        CASE WHEN meaning = 'exchange' THEN exchanged.requested_service_account_id
             WHEN type = 'platform_oauth_app_revoked' THEN oauth_app_id
-            WHEN meaning IN ('own consent', 'own end') OR type = 'ghe_configuration_deleted'
+            WHEN meaning IN ('own consent', 'own end') OR type LIKE 'ghe@_configuration@_%' ESCAPE '@'
             THEN coalesce(integration_type, ghe_configuration_id)
+            WHEN type LIKE 'gitlab@_configuration@_%' ESCAPE '@' THEN gitlab_configuration_id
+            WHEN type LIKE 'slack@_workspace@_%' ESCAPE '@' THEN slack_team_id
             WHEN starts_with(type, 'service_') THEN service_name
             WHEN type LIKE 'mcp@_server@_%' ESCAPE '@' THEN mcp_server_id
-            WHEN type LIKE 'platform@_service@_account@_%' ESCAPE '@' THEN service_account_id
+            WHEN type LIKE 'platform@_service@_account@_%' ESCAPE '@' OR meaning = 'rule' THEN service_account_id
             WHEN meaning IN ('consent for all', 'client end')
             THEN regexp_extract(type, '^claude_([a-z]+)_integration_', 1) END AS client_id,
        TRY_CAST(status_code AS INTEGER) AS http_status,
@@ -149,10 +160,10 @@ FROM acting
 
 _ISSUANCE = """
 SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
-       CASE WHEN meaning IN ('own consent', 'consent for all', 'service') THEN 'consent' ELSE meaning END AS kind,
+       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule') THEN 'consent' ELSE meaning END AS kind,
        CASE WHEN meaning <> 'exchange' OR starts_with(told_outcome, 'succe') THEN 'success'
             WHEN told_outcome <> '' THEN 'denied' END AS outcome, grant_type,
-       CASE WHEN meaning = 'exchange' THEN exchanged.federation_rule_id END AS grant_id,
+       CASE meaning WHEN 'exchange' THEN exchanged.federation_rule_id WHEN 'rule' THEN federation_rule_id END AS grant_id,
        CASE WHEN meaning IN ('credential', 'token', 'refresh', 'change') THEN named END AS token_id,
        CASE WHEN meaning IN ('token', 'refresh', 'exchange') THEN 'access' WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
        CASE WHEN meaning = 'exchange' THEN exchanged.oidc_token.jti
@@ -169,13 +180,13 @@ SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
             WHEN meaning IN ('own consent', 'consent for all') OR (meaning = 'credential' AND who.user_id IS NOT NULL)
             THEN 'user' END AS subject_kind,
        TRY(from_json(scopes, '["VARCHAR"]')) AS scopes,
-       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'change') OR of_service
+       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule', 'change') OR of_service
             THEN doer END AS consent_actor,
-       CASE meaning WHEN 'own consent' THEN 'user' WHEN 'consent for all' THEN 'admin' WHEN 'service' THEN 'admin' END
-           AS consent_kind,
+       CASE WHEN meaning = 'own consent' THEN 'user' WHEN meaning IN ('consent for all', 'service', 'rule') THEN 'admin' END AS consent_kind,
        who.ip_address AS ip, who.user_agent AS user_agent
 FROM party
 WHERE meaning IN ('credential', 'token', 'refresh', 'exchange', 'change', 'own consent', 'consent for all', 'service')
+    OR (meaning = 'rule' AND federation_rule_id IS NOT NULL)
 """
 
 _USAGE = """
@@ -186,7 +197,7 @@ SELECT line_no, id AS event_id, happened_at AS used_at, received_at, tenant,
        CASE WHEN http_status BETWEEN 0 AND 999 THEN http_status::SMALLINT END AS status,
        CASE http_status WHEN 401 THEN 'token' WHEN 403 THEN 'other' WHEN 429 THEN 'rate' END AS denial_reason,
        own_key AS token_id,
-       who.service_account_id AS client_id,
+       coalesce(who.service_account_id, who.subject) AS client_id,
        'api.anthropic.com' AS resource_server,
        upper(request_method) AS method,
        nullif(regexp_extract(url, '^(?:https?://[^/?]*)?([^?#]+)', 1), '') AS target,
@@ -223,6 +234,8 @@ SELECT line_no,
             WHEN type LIKE '%role%' THEN 'role of a person or group'
             WHEN type IN ('mcp_server_managed_auth_token_exchanged', 'platform_app_attest_authentication')
             THEN 'token exchange that is not known well enough to be read'
+            WHEN starts_with(type, 'ccr_') OR starts_with(type, 'github_app_installation_') OR type = 'github_token_import'
+            THEN 'access of Claude Code to another service, of which too little is known'
             WHEN starts_with(type, 'user_consent_') THEN 'consent that names no app'
             ELSE 'not about delegated access' END AS reason
 FROM event
@@ -234,7 +247,7 @@ SELECT line_no, 'type is missing' AS reason FROM event WHERE type IS NULL
 UNION ALL
 SELECT line_no, 'names no person' FROM party WHERE meaning = 'person end' AND person IS NULL
 UNION ALL
-SELECT line_no, 'names no rule' FROM party WHERE meaning = 'rule end' AND federation_rule_id IS NULL
+SELECT line_no, 'names no rule' FROM party WHERE meaning IN ('rule', 'rule end') AND federation_rule_id IS NULL
 UNION ALL
 SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL AND happened_at IS NULL
 """
@@ -242,7 +255,7 @@ SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL 
 LOADER = with_envelopes(
     Loader(
         name="anthropic_compliance",
-        version=5,
+        version=6,
         title="Anthropic Compliance API activity feed",
         recognise=mostly_inside(_is_activity),
         fields=_FIELDS,
