@@ -60,6 +60,30 @@ def test_what_came_through_a_service_is_a_use(load, details):
     )
 
 
+def shield(enforcement, mode):
+    return SERVICE | {enforcement: {"item": {"id": 99}, "service": {"service": 5432}, "controlMode": mode}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "enforcement"),
+    [
+        ("SHIELD_DOWNLOAD_BLOCKED", "shield_download_enforcement"),
+        ("SHIELD_EXTERNAL_COLLAB_ACCESS_BLOCKED", "shield_external_collab_enforcement"),
+        ("SHIELD_EXTERNAL_COLLAB_ACCESS_BLOCKED_MISSING_JUSTIFICATION", "shield_external_collab_enforcement"),
+    ],
+)
+def test_what_a_policy_blocked_was_denied(load, kind, enforcement):
+    row = load([event(kind, shield(enforcement, "enforced"))]).one("usage")
+    assert (row["client_id"], row["outcome"], row["denial_reason"]) == ("5432", "denied", "policy")
+    watched = load([event(kind, shield(enforcement, "monitoring"))])
+    assert (watched.rows["usage"], watched.ignored) == ([], {"notice of a policy that blocked nothing": 1})
+
+
+@pytest.mark.parametrize("kind", ["LOGIN", "ADMIN_LOGIN", "FAILED_LOGIN"])
+def test_a_sign_in_is_no_use_of_a_service(load, kind):
+    assert load([event(kind, SERVICE)]).ignored == {"sign-in of a person": 1}
+
+
 @pytest.mark.parametrize("details", [None, {"key": "value"}, "no json, but service_id", ["service_id"]])
 def test_what_names_no_service_is_none(load, details):
     assert load([event("DOWNLOAD", details)]).ignored == {"not about delegated access": 1}

@@ -4,6 +4,8 @@ What the mapping decides, and why:
 
 - An event that names a service in `additional_details` (`service_id`) was done through that app: a use by it for the
   person in `created_by`. The details come as an object or as JSON inside a text; both are read.
+- What Box Shield blocked (`SHIELD_..._BLOCKED`) was denied by policy; a policy that only monitors (`controlMode`) blocked nothing, and its notice is no
+  use. A sign-in is none, whatever service it names.
 - `USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE` is a token of that service for that person, without an id.
 - `ACCESS_GRANTED` lets Box's technical support into the account of a person, `ACCESS_REVOKED` ends that: a consent, and
   its end, of a client that has no id of its own and is called by its name.
@@ -13,7 +15,8 @@ What the mapping decides, and why:
 
 Proven on records that collectors published as tests: which events are ignored, ACCESS_GRANTED (without a time, so that it is
 rejected), USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE without a service, and UPLOAD by one. The types are those of Box's own SDK, what they mean is
-that of its page "Enterprise events".
+that of its pages "Enterprise events" and "Shield alert events", which shows the details of blocked downloads and collaborations. DELETE_USER stands in
+a public collection of events.
 """
 
 from collections.abc import Mapping
@@ -48,7 +51,9 @@ WHERE r IS NOT NULL
 
 _DETAILED = """
 SELECT * EXCLUDE (additional_details, source),
-       TRY(from_json(additional_details, '{"service_id": "VARCHAR", "service_name": "VARCHAR"}')) AS service,
+       TRY(from_json(additional_details, '{"service_id": "VARCHAR", "service_name": "VARCHAR",
+           "shield_download_enforcement": {"controlMode": "VARCHAR"},
+           "shield_external_collab_enforcement": {"controlMode": "VARCHAR"}}')) AS service,
        TRY(from_json(source,
            '{"id": "VARCHAR", "type": "VARCHAR", "name": "VARCHAR", "item_id": "VARCHAR"}')) AS object
 FROM event
@@ -58,7 +63,10 @@ WHERE meaning IS NOT NULL OR names_service
 _PARTY = f"""
 SELECT *, {text_moment("created_at")} AS happened_at,
        coalesce({text_moment("recorded_at")}, {text_moment("p_parse_time")}) AS received_at,
-       meaning IS NULL AND service.service_id IS NOT NULL AS is_use
+       event_type LIKE '%@_BLOCKED%' ESCAPE '@' AS blocked,
+       blocked AND coalesce(service.shield_download_enforcement.controlMode, service.shield_external_collab_enforcement.controlMode, '')
+           = 'monitoring' AS watched,
+       meaning IS NULL AND service.service_id IS NOT NULL AND NOT watched AND event_type NOT IN ('LOGIN', 'ADMIN_LOGIN', 'FAILED_LOGIN') AS is_use
 FROM detailed
 """
 
@@ -82,7 +90,7 @@ WHERE meaning IN ('token', 'support in', 'key')
 
 _USAGE = """
 SELECT line_no, event_id, happened_at AS used_at, received_at,
-       'success' AS outcome,
+       CASE WHEN blocked THEN 'denied' ELSE 'success' END AS outcome, CASE WHEN blocked THEN 'policy' END AS denial_reason,
        service.service_id AS client_id, service.service_name AS client_name,
        created_by.id AS subject_id, created_by.name AS subject_name,
        session_id, 'api.box.com' AS resource_server, event_type AS operation,
@@ -110,6 +118,7 @@ SELECT e.line_no,
        CASE WHEN e.event_type IN ('LOGIN', 'ADMIN_LOGIN', 'FAILED_LOGIN') OR e.event_type LIKE '%DEVICE%'
             THEN 'sign-in of a person'
             WHEN e.event_type = 'ENTERPRISE_APP_AUTHORIZATION_UPDATE' THEN 'authorisation of an app that is not named'
+            WHEN e.line_no IN (SELECT line_no FROM party WHERE watched) THEN 'notice of a policy that blocked nothing'
             ELSE 'not about delegated access' END AS reason
 FROM event e
 WHERE e.meaning IS NULL AND e.event_type IS NOT NULL
@@ -127,7 +136,7 @@ FROM party WHERE (meaning IS NOT NULL OR is_use) AND happened_at IS NULL
 
 LOADER = Loader(
     name="box",
-    version=2,
+    version=3,
     title="Box enterprise events",
     recognise=mostly(_is_event),
     fields=_FIELDS,
