@@ -118,6 +118,15 @@ def test_keys_of_apps_and_people_who_leave(load):
     assert (gone["kind"], gone["target_kind"], gone["subject_id"]) == ("disable", "subject", "8")
 
 
+def test_a_key_is_one_of_the_app_that_is_its_source(load):
+    app = {"type": "application", "name": "Nightly", "api_key": "client-1"}
+    made = event("APPLICATION_PUBLIC_KEY_ADDED", source=app)
+    loaded = load([made, event("APPLICATION_PUBLIC_KEY_DELETED", number=2, source=app)])
+    for row in (loaded.one("issuance"), loaded.one("revocation")):
+        assert (row["token_id"], row["client_id"], row["client_name"]) == (None, "client-1", "Nightly")
+    assert loaded.one("revocation")["target_kind"] == "credential"
+
+
 def test_the_end_of_a_token_or_session_is_no_use_of_the_service(load):
     loaded = load(
         [event("OAUTH2_ACCESS_TOKEN_REVOKE", SERVICE), event("REMOVE_LOGIN_ACTIVITY_DEVICE", SERVICE, number=2)]

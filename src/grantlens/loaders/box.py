@@ -16,7 +16,7 @@ What the mapping decides, and why:
 Proven on records that collectors published as tests: which events are ignored, ACCESS_GRANTED (without a time, so that it is
 rejected), USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE without a service, and UPLOAD by one. The types are those of Box's own SDK, what they mean is
 that of its pages "Enterprise events" and "Shield alert events", which shows the details of blocked downloads and collaborations. DELETE_USER stands in
-a public collection of events.
+a public collection of events, APPLICATION_PUBLIC_KEY_ADDED with its app as the source in a SIEM's samples.
 """
 
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ SELECT * EXCLUDE (additional_details, source),
            "shield_download_enforcement": {"controlMode": "VARCHAR"},
            "shield_external_collab_enforcement": {"controlMode": "VARCHAR"}}')) AS service,
        TRY(from_json(source,
-           '{"id": "VARCHAR", "type": "VARCHAR", "name": "VARCHAR", "item_id": "VARCHAR"}')) AS object
+           '{"id": "VARCHAR", "type": "VARCHAR", "name": "VARCHAR", "item_id": "VARCHAR", "api_key": "VARCHAR"}')) AS object
 FROM event
 WHERE meaning IS NOT NULL OR names_service
 """
@@ -63,6 +63,10 @@ WHERE meaning IS NOT NULL OR names_service
 _PARTY = f"""
 SELECT *, {text_moment("created_at")} AS happened_at,
        coalesce({text_moment("recorded_at")}, {text_moment("p_parse_time")}) AS received_at,
+       -- a key is told with its app for the source, known by its client id, which Box calls its API key
+       coalesce(object.type = 'application', false) AS of_app,
+       coalesce(service.service_id, CASE WHEN of_app THEN object.api_key END) AS app, coalesce(service.service_name, object.name) AS app_name,
+       CASE WHEN NOT of_app THEN object.id END AS key_id,
        event_type LIKE '%@_BLOCKED%' ESCAPE '@' AS blocked,
        blocked AND coalesce(service.shield_download_enforcement.controlMode, service.shield_external_collab_enforcement.controlMode, '')
            = 'monitoring' AS watched,
@@ -75,9 +79,9 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
        CASE meaning WHEN 'support in' THEN 'consent' WHEN 'key' THEN 'credential' ELSE 'token' END AS kind,
        'success' AS outcome,
        CASE meaning WHEN 'token' THEN 'access' WHEN 'key' THEN 'api_key' END AS token_kind,
-       CASE WHEN meaning = 'key' THEN object.id END AS token_id,
-       CASE WHEN meaning = 'support in' THEN 'Box technical support' ELSE service.service_id END AS client_id,
-       CASE WHEN meaning = 'support in' THEN 'Box technical support' ELSE service.service_name END AS client_name,
+       CASE WHEN meaning = 'key' THEN key_id END AS token_id,
+       CASE meaning WHEN 'support in' THEN 'Box technical support' WHEN 'key' THEN app ELSE service.service_id END AS client_id,
+       CASE meaning WHEN 'support in' THEN 'Box technical support' WHEN 'key' THEN app_name ELSE service.service_name END AS client_name,
        CASE WHEN meaning <> 'key' THEN created_by.id END AS subject_id,
        CASE WHEN meaning <> 'key' THEN created_by.name END AS subject_name,
        CASE WHEN meaning = 'key' THEN 'service' ELSE 'user' END AS subject_kind,
@@ -104,8 +108,10 @@ SELECT line_no, event_id, happened_at AS revoked_at, received_at,
        CASE WHEN meaning = 'person end' THEN 'disable' ELSE 'revoke' END AS kind, 'success' AS outcome,
        CASE meaning WHEN 'support out' THEN 'grant' WHEN 'key end' THEN 'credential' WHEN 'token end' THEN 'token'
                     WHEN 'session end' THEN 'session' ELSE 'subject' END AS target_kind,
-       CASE WHEN meaning = 'key end' THEN object.id END AS token_id,
-       CASE meaning WHEN 'support out' THEN 'Box technical support' WHEN 'person end' THEN NULL ELSE service.service_id END AS client_id,
+       CASE WHEN meaning = 'key end' THEN key_id END AS token_id,
+       CASE meaning WHEN 'support out' THEN 'Box technical support' WHEN 'person end' THEN NULL WHEN 'key end' THEN app ELSE service.service_id END
+           AS client_id,
+       CASE WHEN meaning = 'key end' THEN app_name END AS client_name,
        CASE meaning WHEN 'support out' THEN created_by.id WHEN 'person end' THEN object.id END AS subject_id,
        CASE meaning WHEN 'support out' THEN 'user' WHEN 'person end' THEN 'admin' END AS initiator,
        created_by.id AS actor_id
@@ -136,7 +142,7 @@ FROM party WHERE (meaning IS NOT NULL OR is_use) AND happened_at IS NULL
 
 LOADER = Loader(
     name="box",
-    version=3,
+    version=4,
     title="Box enterprise events",
     recognise=mostly(_is_event),
     fields=_FIELDS,
