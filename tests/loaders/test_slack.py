@@ -107,6 +107,11 @@ def test_installation_is_a_consent_of_the_workspace(load):
     assert (row["ip"], row["user_agent"]) == ("192.0.2.7", "agent/1.0")
 
 
+def test_installation_for_the_organisation_is_an_admins(load):
+    row = load([event("org_app_installed")]).one("issuance")
+    assert (row["kind"], row["client_id"], row["consent_kind"]) == ("consent", "A1", "admin")
+
+
 def test_no_scopes_are_not_unknown_scopes(load):
     given, unknown = load(
         [event("app_installed", entity=app(scopes=[])), event("app_installed", number=2, entity=app(scopes=None))]
@@ -134,6 +139,7 @@ def test_widening_without_an_app_guesses_none(load):
     [
         ("app_uninstalled", "revoke", "success", "client"),
         ("org_app_workspace_removed", "revoke", "success", "client"),
+        ("org_app_uninstalled", "revoke", "success", "client"),
         ("app_deleted", "disable", "success", "client"),
         ("app_restricted", "signal", "success", "client"),
         ("app_removed_from_whitelist", "signal", "success", "client"),
@@ -189,6 +195,18 @@ def test_call_of_an_ai_app(load):
     row = load([event("mcp_slack_read_channel_tool_called")]).one("usage")
     assert (row["client_id"], row["subject_id"], row["session_id"]) == ("A1", "U1", "913")
     assert (row["operation"], row["outcome"]) == ("mcp_slack_read_channel_tool_called", "success")
+
+
+@pytest.mark.parametrize("told", [{"details": {"acting_agent": "Slackbot"}}, {"acting_agent": "Slackbot"}])
+def test_what_an_agent_does_for_a_person_is_a_use_by_the_agent(load, told):
+    canvas = {"type": "canvas", "canvas": {"id": "F1"}}
+    row = load([event("canvas_edited", entity=canvas, **told)]).one("usage")
+    assert (row["client_id"], row["subject_id"], row["operation"]) == ("Slackbot", "U1", "canvas_edited")
+
+
+def test_an_agent_that_is_not_named_did_nothing(load):
+    loaded = load([event("canvas_edited", details={"acting_agent": ""}), event("canvas_edited", number=2)])
+    assert loaded.ignored == {"not about delegated access": 2}
 
 
 def test_what_is_ignored(load):

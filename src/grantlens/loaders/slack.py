@@ -9,13 +9,14 @@ What the mapping decides, and why:
 - `app_scopes_expanded` names the workspace and often no app. Then the row has scopes and no client: nobody guesses which.
 - An ended session of a person ends no token of an app, so it is the end of a session, of which the log gives no id; where
   sessions were reset in bulk, nor of whom.
-- Calls that an AI app makes for a person through Slack's MCP server are logged; other calls of apps are not. So usage
-  is not carried.
+- Calls that an AI app makes for a person through Slack's MCP server are logged, and what an agent does for a person (`acting_agent`: Slackbot): a use by
+  the agent. Other calls of apps are not. So usage is not carried.
 
 Proven on real records: user_login, user_created, file_downloaded, anomaly. On records that a collector published as
 tests: app_installed, app_scopes_expanded, app_resources_granted, app_restricted, org_app_workspace_removed; in a public
 collection of events: app_installed, app_scopes_expanded, app_uninstalled, user_deactivated. The other
-actions are those of Slack's page "Audit Logs API methods & actions".
+actions are those of Slack's page "Audit Logs API methods & actions", and org_app_installed, org_app_uninstalled of its Java SDK. That page shows
+`acting_agent` without saying where it stands: in the details is inferred, at the top is read, too.
 """
 
 from collections.abc import Mapping
@@ -49,11 +50,13 @@ def _is_event(record: Mapping) -> bool:
 
 _EVENT = """
 SELECT line_no, e.action AS action,
-       CASE WHEN e.action IN ('app_installed', 'org_app_workspace_added', 'org_app_upgraded_to_org_install')
+       CASE WHEN contains(line::VARCHAR, '"acting_agent"')
+            THEN coalesce(nullif(line ->> '$.details.acting_agent', ''), nullif(line ->> '$.acting_agent', '')) END AS agent,
+       CASE WHEN e.action IN ('app_installed', 'org_app_installed', 'org_app_workspace_added', 'org_app_upgraded_to_org_install')
             THEN 'consent'
             WHEN e.action IN ('app_scopes_expanded', 'app_resources_granted', 'app_resources_added',
                               'bot_token_upgraded', 'bot_token_downgraded') THEN 'change'
-            WHEN e.action IN ('app_uninstalled', 'org_app_workspace_removed') THEN 'removal'
+            WHEN e.action IN ('app_uninstalled', 'org_app_uninstalled', 'org_app_workspace_removed') THEN 'removal'
             WHEN e.action = 'app_deleted' THEN 'deletion'
             WHEN e.action IN ('app_restricted', 'app_removed_from_whitelist') THEN 'restriction'
             WHEN e.action IN ('app_token_preserved', 'workflow_app_token_preserved') THEN 'preserved'
@@ -63,6 +66,7 @@ SELECT line_no, e.action AS action,
             WHEN e.action IN ('user_deactivated', 'guest_deactivated', 'guest_expired') THEN 'person'
             WHEN e.action LIKE 'mcp@_slack@_%@_tool@_called' ESCAPE '@'
               OR e.action IN ('app_agentforce_execute_slack_action', 'app_flows_execute_slack_action')
+              OR agent IS NOT NULL
             THEN 'use' END AS meaning,
        CASE WHEN meaning IS NOT NULL THEN line END AS held
 FROM shaped
@@ -76,7 +80,7 @@ SELECT *, {moment("date_create")} AS happened_at, {moment("p_parse_time")} AS re
        nullif(context.location.id, '') AS tenant,
        CASE WHEN meaning IN ('consent', 'removal', 'deletion', 'restriction') AND client_id IS NULL THEN 'app'
             WHEN meaning IN ('session', 'person') AND action <> 'bulk_session_reset_by_admin' AND person IS NULL THEN 'person' END AS lacks
-FROM (SELECT line_no, meaning, e.* FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event WHERE held IS NOT NULL))
+FROM (SELECT line_no, meaning, agent, e.* FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event WHERE held IS NOT NULL))
 """
 
 _ISSUANCE = """
@@ -96,7 +100,7 @@ WHERE meaning IN ('consent', 'change') AND lacks IS NULL
 _USAGE = """
 SELECT line_no, id AS event_id, happened_at AS used_at, received_at, tenant,
        'success' AS outcome,
-       client_id, client_name,
+       coalesce(agent, client_id) AS client_id, coalesce(agent, client_name) AS client_name,
        doer AS subject_id, nullif(actor."user".name, '') AS subject_name,
        nullif(context.session_id, '') AS session_id,
        'slack.com' AS resource_server,
@@ -153,7 +157,7 @@ SELECT line_no, 'date_create is missing' FROM party WHERE date_create IS NULL
 LOADER = with_envelopes(
     Loader(
         name="slack",
-        version=3,
+        version=4,
         title="Slack Audit Logs API",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
