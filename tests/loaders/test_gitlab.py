@@ -230,6 +230,54 @@ def test_a_consent_names_application_user_and_scopes(load):
     assert (row["scopes"], row["consent_actor"], row["consent_kind"]) == (["api", "openid"], "7", "user")
 
 
+def test_a_consent_through_the_service_for_sign_in_says_what_was_granted(load):
+    told = {
+        "application_name": "Mail copilot",
+        "application_id": "app-5",
+        "scopes": ["api", "openid"],
+        "granted_scopes": ["openid"],
+    }
+    record = streamed(
+        "user_authorized_iam_oauth_application",
+        "User authorized an OAuth application.",
+        target=(ADA, "User", "Mail copilot"),
+        **told,
+    )
+    row = load([record]).one("issuance")
+    assert (row["kind"], row["client_id"], row["client_name"], row["subject_id"]) == (
+        "consent",
+        "app-5",
+        "Mail copilot",
+        "7",
+    )
+    assert row["scopes"] == ["openid"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Blocked user",
+        "Deactivated user",
+        "User ada scheduled for deletion",
+        "User ada scheduled for deletion. Reason: Membership expired",
+    ],
+)
+def test_the_end_of_a_user_is_told_by_the_message_alone_where_there_is_no_type(load, told):
+    row = load([as_line(streamed(None, told, author=ADMIN))]).one("revocation")
+    assert (row["kind"], row["target_kind"], row["subject_id"], row["initiator"]) == (
+        "disable",
+        "subject",
+        "7",
+        "admin",
+    )
+
+
+def test_a_message_that_only_begins_like_an_end_is_none(load):
+    told = ("Blocked user from group", "Unblocked user", "User ada b scheduled for deletion")
+    loaded = load([as_line(streamed(None, each, author=ADMIN)) for each in told])
+    assert loaded.ignored == {"not about delegated access": 3}
+
+
 def test_the_call_of_an_oauth_token_joins_its_consent_by_application_and_user(load):
     loaded = load([CONSENT, call(token=("OauthAccessToken", 55), application=5)])
     consent, used = loaded.one("issuance"), loaded.one("usage")
@@ -424,11 +472,7 @@ def test_what_a_collector_puts_around_changes_nothing(load, wrap):
 
 def untyped(record):
     """True if the message alone tells what happened: a line may have no type."""
-    return record["event_type"] not in (
-        "user_authorized_oauth_application",
-        "user_blocked",
-        "issue_created_by_project_bot",
-    )
+    return record["event_type"] != "issue_created_by_project_bot"
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

@@ -9,6 +9,9 @@ What the mapping decides, and why:
 - The message is GitLab's own text, but the name of a deploy token inside it is anybody's: what is read stands behind it.
 - An instance counts its tokens from 1, and no event names the instance: the first event of a number may tell of another instance's token
   than the calls of that number do, so that no token is said to begin with it (`keys_begin`).
+- A line of the file may have no type. Then the message tells a consent, and the end of a person, too.
+- A consent given through GitLab's own service for sign-in (`user_authorized_iam_oauth_application`) has the person for a target, and says what of the
+  application's scopes was granted.
 - Each token is a client of its own; an OAuth application is one by its id. What is attempted and fails gives and ends nothing.
 - `api_json.log` names the token of each call, and of a refused one where it was known (`meta.auth_fail_token_id`). Its `time` is
   when the call ended. Git over HTTP is logged elsewhere, so that no use seen there is no proof of no use.
@@ -30,11 +33,12 @@ _FIELDS = """{
     "id": "VARCHAR", "time": "VARCHAR", "created_at": "VARCHAR", "event_type": "VARCHAR", "event_name": "VARCHAR",
     "author_id": "VARCHAR", "author_name": "VARCHAR", "entity_id": "VARCHAR", "entity_type": "VARCHAR", "entity_path": "VARCHAR",
     "target_id": "VARCHAR", "target_type": "VARCHAR", "target_details": "VARCHAR", "custom_message": "VARCHAR",
-    "application_id": "VARCHAR", "application_name": "VARCHAR", "scopes": "VARCHAR", "revocation_source": "VARCHAR",
+    "application_id": "VARCHAR", "application_name": "VARCHAR", "scopes": "VARCHAR", "granted_scopes": "VARCHAR", "revocation_source": "VARCHAR",
     "with": "VARCHAR", "ip_address": "VARCHAR", "meta.remote_ip": "VARCHAR",
     "details": {"event_name": "VARCHAR", "custom_message": "VARCHAR", "author_name": "VARCHAR", "entity_path": "VARCHAR",
         "target_id": "VARCHAR", "target_type": "VARCHAR", "target_details": "VARCHAR", "ip_address": "VARCHAR", "with": "VARCHAR",
-        "application_id": "VARCHAR", "application_name": "VARCHAR", "scopes": "VARCHAR", "revocation_source": "VARCHAR"},
+        "application_id": "VARCHAR", "application_name": "VARCHAR", "scopes": "VARCHAR",
+        "granted_scopes": "VARCHAR", "revocation_source": "VARCHAR"},
     "method": "VARCHAR", "path": "VARCHAR", "route": "VARCHAR", "status": "VARCHAR", "duration_s": "VARCHAR", "host": "VARCHAR",
     "correlation_id": "VARCHAR", "user_id": "VARCHAR", "username": "VARCHAR", "remote_ip": "VARCHAR", "ua": "VARCHAR",
     "token_type": "VARCHAR", "token_id": "VARCHAR", "token_application_id": "VARCHAR",
@@ -64,7 +68,8 @@ SELECT line_no, e.route IS NOT NULL AND e.author_id IS NULL AS is_call,
        coalesce(nullif(e.id, ''), CASE WHEN is_call THEN nullif(e.correlation_id, '') END) AS event_id,
        nullif(e.author_id, '') AS author_id, {_told("author_name")} AS author_name, {_told("entity_path")} AS entity_path,
        {_told("target_id")} AS target_id, {_told("target_type")} AS target_type, {_told("target_details")} AS target_name,
-       {_told("application_id")} AS application_id, {_told("application_name")} AS application_name, {_told("scopes")} AS scopes,
+       {_told("application_id")} AS application_id, {_told("application_name")} AS application_name,
+       coalesce({_told("granted_scopes")}, {_told("scopes")}) AS scopes,
        {_told("revocation_source")} AS source_of_end, e."with" IS NOT NULL OR e.details."with" IS NOT NULL AS is_sign_in,
        coalesce({_told("ip_address")}, nullif(e."meta.remote_ip", ''), nullif(e.remote_ip, '')) AS ip,
        CASE WHEN is_call THEN {{'method': e.method, 'path': e.path, 'host': e.host, 'user_id': e.user_id, 'username': e.username,
@@ -86,7 +91,8 @@ SELECT line_no, is_call, action, logged_at, happened_at, author_id, is_sign_in,
             WHEN action IN ('deploy_token_created', 'group_deploy_token_created', 'deploy_token_creation_failed',
                             'group_deploy_token_creation_failed')
               OR regexp_matches(told, '^(Created|Attempted to create) (project|group) deploy token ') THEN 'deploy token'
-            WHEN action = 'user_authorized_oauth_application' THEN 'consent'
+            WHEN action IN ('user_authorized_oauth_application', 'user_authorized_iam_oauth_application')
+              OR (action IS NULL AND told = 'User authorized an OAuth application.') THEN 'consent'
             WHEN action LIKE '%_by_project_bot' THEN 'bot'
             WHEN action IN ('personal_access_token_revoked', 'project_access_token_deleted', 'group_access_token_deleted',
                             'project_access_token_deletion_failed', 'group_access_token_deletion_failed')
@@ -94,7 +100,9 @@ SELECT line_no, is_call, action, logged_at, happened_at, author_id, is_sign_in,
             WHEN action IN ('deploy_token_revoked', 'deploy_token_destroyed', 'group_deploy_token_revoked', 'group_deploy_token_destroyed')
               OR regexp_matches(told, '^(Revoked|Destroyed) (project|group) deploy token ') THEN 'end deploy token'
             WHEN action IN ('user_blocked', 'user_destroyed', 'user_deactivate')
-              OR (action = 'ban_user' AND regexp_matches(told, '^(Banned|Blocked)')) THEN 'end user' END AS meaning,
+              OR (action = 'ban_user' AND regexp_matches(told, '^(Banned|Blocked)'))
+              OR (action IS NULL AND regexp_matches(told, '^(Blocked user|Deactivated user|Banned user|User [^ ]+ scheduled for deletion([.] Reason: .*)?)$'))
+            THEN 'end user' END AS meaning,
        CASE WHEN is_call OR meaning IS NOT NULL THEN [w] END AS held
 FROM written w
 """
@@ -221,7 +229,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 LOADER = with_envelopes(
     Loader(
         name="gitlab",
-        version=2,
+        version=3,
         title="GitLab audit events and API log",
         recognise=mostly_inside(lambda record: _is_audit(record) or _is_call(record)),
         fields=_FIELDS,
