@@ -15,7 +15,7 @@ from grantlens.loaders.console import as_event
 from grantlens.loaders.console.athena import of_athena
 from grantlens.loaders.siem import taking_out
 from grantlens.store import Store
-from tests.loaders import test_aws_cloudtrail, test_gcp_audit
+from tests.loaders import test_aws_cloudtrail, test_gcp_audit, test_gitlab
 from tests.loaders.conftest import read
 from tests.loaders.damage import VALUES, assert_all_accounted_for, lists_of_damaged
 from tests.loaders.test_google_workspace import CLIENT, DRIVE, MAIL, activity, happening
@@ -248,6 +248,50 @@ def test_a_row_of_the_admin_console_with_a_time_or_an_event_of_its_own_is_reject
     assert [row["reason"] for row in loaded.rejected] == ["id.time is no time"] * 2 + ["event without a name"]
 
 
+def as_gitlab_row(record):
+    """Write an audit event as GitLab's page saves it: what was done in words, and a time without its zone."""
+    details = record["details"]
+    return {
+        "ID": record["id"],
+        "Author ID": record["author_id"],
+        "Author Name": record["author_name"],
+        "Entity ID": record["entity_id"],
+        "Entity Type": record["entity_type"],
+        "Entity Path": record["entity_path"],
+        "Target ID": details["target_id"],
+        "Target Type": details["target_type"],
+        "Target Details": details["target_details"],
+        "Action": details["custom_message"],
+        "IP Address": details["ip_address"],
+        "Created At (UTC)": "2026-07-01 10:00:00",
+    }
+
+
+def test_rows_of_the_audit_events_that_gitlab_saves_are_the_events(load):
+    told = [
+        record | {"created_at": "2026-07-01T10:00:00Z"}
+        for record in test_gitlab.EVERY_KIND
+        if test_gitlab.untyped(record)
+    ]
+    plain, table = load(told), loaded_csv([*map(as_gitlab_row, told)])
+    assert plain.rows["issuance"]
+    assert plain.rows["revocation"]
+    assert table.batch["loader"] == "gitlab"
+    # of a consent the table names the application by its target, and no scopes
+    unsaid = ("scopes", "grant_id", "reason", "initiator")
+    assert without(table.rows, *unsaid) == without(plain.rows, *unsaid)
+    known = loaders()["gitlab"]
+    assert taking_out(known, known.recognise, [as_gitlab_row(each) for each in told]).carries == ()
+
+
+def test_a_row_of_gitlab_with_a_sign_in_or_a_time_of_its_own():
+    (row,) = map(as_gitlab_row, test_gitlab.EVERY_KIND[:1])
+    sign_in = row | {"ID": "s", "Action": "Signed in with STANDARD authentication"}
+    loaded = loaded_csv([row, sign_in, row | {"ID": "t", "Created At (UTC)": "Jul 1, 2026 10:00"}])
+    assert loaded.ignored == {"sign-in of a person": 1}
+    assert [each["line_no"] for each in loaded.rejected] == [4]
+
+
 @pytest.mark.parametrize("loader", ASKED_FOR)
 def test_what_a_query_did_not_ask_for_is_not_said_to_be_missing(loader):
     known = loaders()[loader]
@@ -307,7 +351,9 @@ def test_no_text_of_a_structure_raises(text, column):
     json.dumps(event)
 
 
-@pytest.mark.parametrize("row", [*(rows[0] for rows in ASKED_FOR.values()), as_admin_row(ACTIVITIES[0])])
+@pytest.mark.parametrize(
+    "row", [*(rows[0] for rows in ASKED_FOR.values()), as_admin_row(ACTIVITIES[0]), as_gitlab_row(test_gitlab.CONSENT)]
+)
 def test_no_cell_of_a_table_raises(row):
     for name in row:
         for value in VALUES:

@@ -2,6 +2,7 @@
 
 - `pages`: what the consoles of Entra and Okta save.
 - `google_admin`: what Google's Admin console saves of the OAuth log.
+- `gitlab_admin`: what GitLab's pages save of its audit events.
 - `athena`: rows of a CloudTrail table that Athena was asked for.
 - `bigquery`: rows of the tables that Google Workspace and Cloud Logging write to BigQuery.
 - `too_little`: tables that hold too little to be believed, and what to fetch instead.
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 
 from grantlens.loaders.console.athena import is_answer, of_athena
 from grantlens.loaders.console.bigquery import is_of_bigquery, of_bigquery
+from grantlens.loaders.console.gitlab_admin import is_of_gitlab, of_gitlab
 from grantlens.loaders.console.google_admin import is_of_admin, of_admin
 from grantlens.loaders.console.pages import is_of_page, of_page
 
@@ -31,9 +33,11 @@ def as_event(record: Mapping) -> Mapping:
         return of_bigquery(record)
     if is_of_admin(record):
         return of_admin(record)
+    if is_of_gitlab(record):
+        return of_gitlab(record)
     return of_page(record) if is_of_page(record) else record
 
 
 def is_asked_for(record: Mapping) -> bool:
     """Tell a row that a query, a search or the filter of a page chose: of what it left out, the answer is silent."""
-    return is_answer(record) or is_of_bigquery(record) or is_of_admin(record) or is_of_page(record)
+    return any(tell(record) for tell in (is_answer, is_of_bigquery, is_of_admin, is_of_gitlab, is_of_page))
