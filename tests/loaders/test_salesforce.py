@@ -594,3 +594,79 @@ def test_who_was_deactivated_is_not_guessed(load):
     loaded = load([setup("deactivateduser", "Deactivated user Bo"), setup("frozeuser", "Froze user Bo", number=2)])
     assert [row["reason"] for row in loaded.rejected] == ["names no person"]
     assert loaded.ignored == {"change of setup that neither gives nor takes access": 1}
+
+
+TABLE = (
+    "EventType EventDate EventIdentifier UserId UserNameDetail LoginKey SessionKey SessionLevel SourceIp EvaluationTime PolicyOutcome CreatedDate "
+    "QueriedEntities Score Operation UserAgent Application LoginType LoginSubType Status Browser Query RecordId ApiType ConnectedAppId "
+    "DelegatedUsername FileAction VerificationMethod"
+)
+
+
+def of_table(kind, **values):
+    """Write a row of Microsoft's table of the stream: it has the columns of all events, empty for what an event has not."""
+    row = dict.fromkeys(TABLE.split(), "") | {
+        "EventType": kind,
+        "EventDate": "2026-07-01T10:05:00.25Z",
+        "EventIdentifier": f"event of {kind}",
+        "UserId": "005aB0000000CdeQAE",
+        "UserNameDetail": "ann@acme.example",
+        "LoginKey": "login key",
+        "SessionKey": "session key",
+        "SessionLevel": "STANDARD",
+    }
+    return {"TimeGenerated": row["EventDate"]} | row | values
+
+
+OF_TABLE = (
+    of_table(
+        "LoginEvent",
+        LoginType="Remote Access 2.0",
+        LoginSubType="OauthRefreshToken",
+        Status="Success",
+        Application="Sync",
+    ),
+    of_table("ApiEvent", ApiType="REST", Operation="Query", QueriedEntities="Account", Application="Sync"),
+    of_table("BulkApiResultEventStore", Query="SELECT Id FROM Account"),
+    of_table("LogoutEvent"),
+    of_table("IdentityProviderEventStore"),
+    of_table("CredentialStuffingEventStore", LoginType="Application", Score=0.9),
+    of_table("LoginAsEvent", LoginType="Application", DelegatedUsername="bo@acme.example"),
+)
+
+
+@pytest.mark.parametrize("form", ["empty", "null", "csv"])
+def test_rows_of_microsofts_table_of_the_stream_are_what_their_type_says(load, form):
+    null = [{name: None if value == "" else value for name, value in row.items()} for row in OF_TABLE]
+    loaded = load({"empty": list(OF_TABLE), "null": null, "csv": as_csv(OF_TABLE)}[form])
+    assert (loaded.rejected, loaded.ignored) == ([], {"event that is neither login nor call of the API": 3})
+    issued, ended = loaded.one("issuance"), loaded.one("revocation")
+    assert (issued["kind"], issued["client_id"], issued["token_id"]) == ("refresh", "Sync", "session key")
+    assert (issued["subject_id"], issued["subject_name"]) == ("005aB0000000CdeQAE", "ann@acme.example")
+    assert (ended["target_kind"], ended["session_id"], ended["event_id"]) == (
+        "session",
+        "login key",
+        "event of LogoutEvent",
+    )
+    used = [(row["operation"], row["client_id"], row["token_id"]) for row in loaded.rows["usage"]]
+    assert sorted(used, key=str) == [("BulkApiResult", None, "session key"), ("Query", "Sync", "session key")]
+
+
+@settings(max_examples=4)
+@given(
+    lists_of_damaged([of_table("LoginEvent", LoginType="Remote Access 2.0", Status="Success"), of_table("LogoutEvent")])
+)
+def test_a_damaged_table_of_the_stream_never_raises_and_always_adds_up(load, records):
+    assert_all_accounted_for(load, records, "salesforce")
+
+
+def test_a_table_of_the_stream_carries_what_its_types_are():
+    assert LOADER.fitted([of_table("ApiEvent")]).carries == ()
+    assert LOADER.fitted(OF_TABLE[:1]).carries == ("issuance",)
+
+
+@pytest.mark.parametrize("other", [{"Score": 0.9}, {"DelegatedUsername": "bo@acme.example"}])
+def test_what_names_a_type_of_login_need_not_be_one(load, other):
+    told = stream(**other)
+    del told["Status"]
+    assert load([told]).ignored == {"event that is neither login nor call of the API": 1}

@@ -18,7 +18,8 @@ What the mapping decides, and why:
 - A log file's Login at `/services/oauth2/`, of LOGIN_TYPE `i` or `6`, or with a flow of OAuth is one of an app: it opens an access token, though the
   record does not name the app. The flow (LoginSubType, LOGIN_SUB_TYPE) tells a refresh, and an exchange, from a first login.
 - Results of the Bulk API that were fetched (`BulkApiResultEvent`) are a call, by its session: the event names no app.
-- Microsoft's connector writes the names of a log file's columns in lower case. The values are the same, so are the rows.
+- Microsoft's connector writes the names of a log file's columns in lower case. The values are the same, so are the rows. Its table of all events
+  of the stream (`SalesForceRealTimeEventMonitoring_CL`) names the type by `EventType`, and has an empty text for what an event has not.
 - No record of an event log file has an id of its own (a REQUEST_ID holds several). One is made of the columns that
   tell events apart, the same for CSV and JSON.
 - A file holds one type of events, so what it carries depends on its first records. Only ApiTotalUsage sees all calls.
@@ -33,9 +34,10 @@ Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplica
 Microsoft's connector: API, ApexRestApi, ApexSoap, RestApi, Logout; on samples of a public collection, as delivered: ApiEvent, LoginEvent,
 LogoutEvent, BulkApiResultEvent and, in another collector's names, deactivateduser; on a collector's test: LOGIN_SUB_TYPE. The flows are those of
 Salesforce's pages on LoginHistory and LoginEventLog.
-BulkApi2, ApiTotalUsage are written after collectors' lists of columns, the other actions after a public list of audit actions.
+BulkApi2, ApiTotalUsage and Microsoft's table of the stream are written after collectors' lists of columns, the other actions after a public list.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -69,19 +71,9 @@ _FIELDS = """{
 _LOWER_FIELDS = re.sub('"[A-Z_]+": ', lambda name: name.group().lower(), _FIELDS)
 
 _NOT_A_LOGOUT = (
-    "LoginType",
-    "Operation",
-    "ApiType",
-    "QueriedEntities",
-    "RecordId",
-    "Score",
-    "DelegatedUsername",
-    "FileAction",
-    "Query",
-    "EvaluationTime",
-    "RequestUri",
-    "VerificationMethod",
-)
+    "LoginType", "Operation", "ApiType", "QueriedEntities", "RecordId", "Score", "DelegatedUsername", "FileAction", "Query",
+    "EvaluationTime", "RequestUri", "VerificationMethod",
+)  # fmt: skip
 """What other events of the stream have: a logout has no type and nothing but its session."""
 
 _CALLS = ("API", "RestApi", "BulkApi", "BulkApi2", "BulkApiRequest", "ApexRestApi", "ApexSoap", "ApiTotalUsage")
@@ -106,8 +98,15 @@ def _is_delivered(record: Mapping) -> bool:
     )
 
 
+def _is_row(record: Mapping) -> bool:
+    """Tell a row of Microsoft's table of the stream."""
+    return isinstance(record.get("EventType"), str) and "EventIdentifier" in record
+
+
 def _delivered(record: Mapping) -> Mapping:
-    """Return the event, of the type that its channel names, or the record as it is."""
+    """Return the event, of the type that its channel or its table names, or the record as it is."""
+    if _is_row(record):
+        return {"attributes": {"type": record["EventType"]}, **record}
     if not _is_delivered(record):
         return record
     return {"attributes": {"type": record["channel"].removeprefix("/event/")}, **record["data"]["payload"]}
@@ -152,7 +151,8 @@ SELECT line_no, r.*,
             WHEN r.EVENT_TYPE IN {_listed(_CALLS)} THEN 'call'
             WHEN r.EVENT_TYPE IS NOT NULL THEN 'other event'
             WHEN r.EventIdentifier IS NULL AND (r.LoginTime IS NOT NULL OR r.attributes.type = 'LoginHistory') THEN 'history login'
-            WHEN r.LoginType IS NOT NULL OR starts_with(r.attributes.type, 'LoginEvent') THEN 'stream login'
+            WHEN starts_with(r.attributes.type, 'LoginEvent')
+              OR (r.LoginType IS NOT NULL AND coalesce(r.attributes.type, r.Score, r.DelegatedUsername) IS NULL) THEN 'stream login'
             WHEN starts_with(r.attributes.type, 'LogoutEvent')
               OR (r.EventIdentifier IS NOT NULL AND r.SessionLevel IS NOT NULL AND r.attributes.type IS NULL
                   AND coalesce({", ".join(f"r.{name}" for name in _NOT_A_LOGOUT)}) IS NULL) THEN 'stream logout'
@@ -173,6 +173,15 @@ _TYPED_WITHIN = _TYPED.replace(
     "FROM record",
     """FROM (SELECT line_no, struct_update(r.data.payload, attributes := {'type':
                   coalesce(r.data.payload.attributes.type, regexp_extract(r.channel, '^/event/(.+)$', 1))}) AS r FROM record)""",
+)
+
+_CELLS = ", ".join(
+    f"'{name}': nullif(r.{name}, '')" for name in json.loads(_FIELDS) if name not in ("attributes", "Username")
+)
+_TYPED_ROWS = _TYPED.replace(
+    "FROM record",
+    f"""FROM (SELECT line_no, {{{_CELLS}, 'Username': coalesce(nullif(r.UserNameDetail, ''), nullif(r.Username, '')),
+                  'attributes': {{'type': coalesce(r.attributes.type, nullif(r.EventType, ''))}}}} AS r FROM record WHERE r IS NOT NULL)""",
 )
 
 # What the following read no more: each column less is one less to write for each record.
@@ -352,12 +361,15 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
     if any(map(_is_delivered, sample)):
         fields = f'{{"channel": "VARCHAR", "data": {{"payload": {_FIELDS}}}}}'
         return replace(LOADER, fields=fields, steps={**LOADER.steps, "typed": _TYPED_WITHIN}, carries=carries)
+    if any(map(_is_row, sample)):
+        fields = _FIELDS.replace('"Username"', '"UserNameDetail": "VARCHAR", "Username"')
+        return replace(LOADER, fields=fields, steps={**LOADER.steps, "typed": _TYPED_ROWS}, carries=carries)
     return replace(LOADER, fields=_LOWER_FIELDS if any(map(_is_lower, sample)) else _FIELDS, carries=carries)
 
 
 LOADER = Loader(
     name="salesforce",
-    version=8,
+    version=9,
     title="Salesforce event log files, login events, login history and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,
