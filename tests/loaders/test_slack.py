@@ -1,5 +1,7 @@
 """The Slack loader against every real record, and quirk by quirk."""
 
+import csv
+import io
 import json
 from collections import Counter
 from datetime import UTC, datetime
@@ -252,3 +254,43 @@ def test_twice_is_a_duplicate_and_the_page_gives_the_same_rows(load):
     for log in by_line:
         lines, pages = ([row | {"line_no": 0} for row in rows[log]] for rows in (by_line, by_page))
         assert lines == pages
+
+
+def of_table(record, written=lambda value: value):
+    """Write an event as a row of Microsoft's table, whose cells hold objects or, as `written` tells, their text."""
+    row = {"".join(map(str.capitalize, name.split("_"))): value for name, value in record.items()}
+    cells = {name: written(value) if isinstance(value, dict) else value for name, value in row.items()}
+    return {"TimeGenerated": "2026-07-01T10:00:00Z", **cells, "ActionDescription": " ", "Type": "SlackAuditV2_CL"}
+
+
+@pytest.mark.parametrize("form", ["objects", "texts", "csv"])
+def test_rows_of_microsofts_table_are_the_same_events(load, form):
+    records = [
+        event("app_installed"),
+        event("app_scopes_expanded", number=2, details={"new_scopes": ["files:read"]}),
+        event("file_downloaded", number=3, details={"acting_agent": "Slackbot"}),
+        event("app_uninstalled", number=4),
+        event("user_login", number=5, entity=person()),
+    ]
+    if form == "csv":
+        rows = [of_table(record, json.dumps) for record in records]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        loaded = load(text.getvalue())
+    else:
+        loaded = load([of_table(record, json.dumps if form == "texts" else lambda value: value) for record in records])
+    plain = load(records)
+    assert (loaded.counts(), loaded.ignored) == (plain.counts(), {"sign-in of a person": 1})
+    unnumbered = {"line_no": 0}
+    for log in ("issuance", "usage", "revocation"):
+        assert [row | unnumbered for row in loaded.rows[log]] == [row | unnumbered for row in plain.rows[log]]
+
+
+@pytest.mark.parametrize("cell", ["{", "[1]", 7, None])
+def test_a_broken_cell_of_microsofts_table_raises_nothing(load, cell):
+    whole = [of_table(event("app_installed")), of_table(event("user_login", number=2))]
+    loaded = load([*whole, of_table(event("app_uninstalled", number=3)) | {"Entity": cell}])
+    assert loaded.one("issuance")["client_id"] == "A1"
+    assert (loaded.rows["revocation"], len(loaded.rejected)) == ([], 1)

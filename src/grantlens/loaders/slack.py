@@ -11,15 +11,18 @@ What the mapping decides, and why:
   sessions were reset in bulk, nor of whom.
 - Calls that an AI app makes for a person through Slack's MCP server are logged, and what an agent does for a person (`acting_agent`: Slackbot): a use by
   the agent. Other calls of apps are not. So usage is not carried.
+- Microsoft's table `SlackAuditV2_CL` has the same under names of its own, actor, entity, context and details as objects or as their text.
 
 Proven on real records: user_login, user_created, file_downloaded, anomaly. On records that a collector published as
 tests: app_installed, app_scopes_expanded, app_resources_granted, app_restricted, org_app_workspace_removed; in a public
 collection of events: app_installed, app_scopes_expanded, app_uninstalled, user_deactivated. The other
 actions are those of Slack's page "Audit Logs API methods & actions", and org_app_installed, org_app_uninstalled of its Java SDK. That page shows
-`acting_agent` without saying where it stands: in the details is inferred, at the top is read, too.
+`acting_agent` without saying where it stands: in the details is inferred, at the top is read, too. Microsoft's table is written after its connector.
 """
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 from grantlens.loaders.collected import mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
@@ -35,8 +38,34 @@ _FIELDS = """{
 }"""
 
 
+_COLUMNS = ("Id", "DateCreate", "Action", "Actor", "Entity", "Context", "Details")
+_NAMES = ("id", "date_create", "action", "actor", "entity", "context", "details")
+
+
+def _cell(column: str) -> str:
+    text = f"event ->> '$.{column}'"
+    return f"CASE WHEN json_type(event, '$.{column}') = 'VARCHAR' AND ({text}) LIKE '{{%' THEN TRY_CAST({text} AS JSON) ELSE event -> '$.{column}' END"
+
+
+_ANY_NAMES = f"""CASE WHEN json_exists(event, '$.DateCreate')
+            THEN json_object({", ".join(f"'{name}', {_cell(column)}" for name, column in zip(_NAMES, _COLUMNS, strict=True))}) ELSE event END"""
+
+
+def _named(record: Mapping) -> Mapping:
+    """Return a row of Microsoft's table as Slack's event, or the record as it is."""
+    if "DateCreate" not in record:
+        return record
+    cells = [record.get(column) for column in _COLUMNS]
+    for nth, cell in enumerate(cells):
+        if isinstance(cell, str) and cell.startswith("{"):
+            with suppress(ValueError, RecursionError):
+                cells[nth] = json.loads(cell)
+    return dict(zip(_NAMES, cells, strict=True))
+
+
 def _is_event(record: Mapping) -> bool:
     """Tell a Slack event: an action of a user on an entity, in a context."""
+    record = _named(record)
     actor, entity = record.get("actor"), record.get("entity")
     return (
         isinstance(record.get("action"), str)
@@ -157,7 +186,7 @@ SELECT line_no, 'date_create is missing' FROM party WHERE date_create IS NULL
 LOADER = with_envelopes(
     Loader(
         name="slack",
-        version=4,
+        version=5,
         title="Slack Audit Logs API",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
@@ -186,4 +215,5 @@ LOADER = with_envelopes(
         ),
     ),
     mark="r.action IS NOT NULL",
+    spelled=_ANY_NAMES,
 )
