@@ -1,5 +1,7 @@
 """The 1Password loader against every real record, and quirk by quirk."""
 
+import csv
+import io
 import json
 from datetime import UTC, datetime
 
@@ -93,3 +95,59 @@ def test_broken_and_double_records(load):
         4: "is no event of 1Password",
     }
     assert (loaded.batch["issuance"], loaded.batch["duplicates"]) == (1, 1)
+
+
+TABLE = (
+    "session_uuid country category action_type details target_user client location actor_uuid actor_details action object_type object_uuid "
+    "aux_uuid aux_info session used_version vault_uuid item_uuid user"
+)
+
+
+def of_table(record, written=lambda value: value):
+    """Write an event as a row of Microsoft's table, whose cells hold objects or, as `written` tells, their text."""
+    event = {name: written(value) if isinstance(value, dict) else value for name, value in record.items()}
+    row = (
+        {"TimeGenerated": "2026-07-01T10:01:00Z", "uuid_s": event.pop("uuid")}
+        | dict.fromkeys(TABLE.split(), "")
+        | event
+    )
+    return row | {"Type": "OnePasswordEventLogs_CL"}
+
+
+@pytest.mark.parametrize("form", ["objects", "texts", "csv"])
+def test_rows_of_microsofts_table_are_the_same_events(load, form):
+    signed = {
+        "uuid": "uuid 5",
+        "timestamp": "2026-07-01T10:04:00Z",
+        "session_uuid": "s",
+        "category": "success",
+        "target_user": {"uuid": "u-1"},
+    }
+    used = {
+        "uuid": "uuid 6",
+        "timestamp": "2026-07-01T10:05:00Z",
+        "item_uuid": "i",
+        "vault_uuid": "v",
+        "user": {"uuid": "u-1"},
+    }
+    records = [
+        audit("create", "sa", number=1),
+        audit("create", "satoken", number=2),
+        audit("revoke", "satoken", number=3),
+        audit("suspend", "user", number=4, aux_uuid="", aux_info=""),
+        signed,
+        used,
+    ]
+    rows = [of_table(record, json.dumps if form != "objects" else lambda value: value) for record in records]
+    if form == "csv":
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        rows = text.getvalue()
+    loaded, plain = load(rows), load(records)
+    assert loaded.ignored == plain.ignored == {"sign-in of a person": 1, "use of an item by a person": 1}
+    assert loaded.counts() == plain.counts() == {"records": 6, "issuance": 2, "revocation": 2, "ignored": 2}
+    for log in ("issuance", "revocation"):
+        assert [row | {"line_no": 0} for row in loaded.rows[log]] == [row | {"line_no": 0} for row in plain.rows[log]]
+    assert {row["ip"] for row in loaded.rows["issuance"]} == {"192.0.2.7"}

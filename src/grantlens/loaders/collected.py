@@ -43,6 +43,12 @@ def opened(record: Mapping) -> Mapping:
     return record
 
 
+def cell(column: str) -> str:
+    """Return SQL for what a column of a table holds, in the JSON `event`: an object may stand there as its text."""
+    text = f"event ->> '$.{column}'"
+    return f"CASE WHEN json_type(event, '$.{column}') = 'VARCHAR' AND ({text}) LIKE '{{%' THEN TRY_CAST({text} AS JSON) ELSE event -> '$.{column}' END"
+
+
 def mostly_inside(is_event: Callable[[Mapping], object]) -> Callable[[Sequence[Mapping]], bool]:
     """Return what tells whether most of the first records hold an event that `is_event` knows."""
     return mostly(lambda record: is_event(opened(record)))

@@ -7,15 +7,17 @@ What the mapping decides, and why:
 - Sign-ins and uses of items are a person's own: 1Password keeps credentials for other services, and who reads one is no
   use of a delegated credential of 1Password.
 - A person who is suspended or deleted loses everything below them.
+- Microsoft's table `OnePasswordEventLogs_CL` calls the id `uuid_s`, and has the columns of all streams, empty where a record has not got one.
 
-Proven on records that collectors published as tests: sign-in attempts, item usages and a suspended user. The other audit events
+Proven on records that collectors published as tests: sign-in attempts, item usages and a suspended user; on Microsoft's sample of its table:
+that it looks so. The other audit events
 are those of 1Password's reference, as known, and **not proven on a real record**. One publisher's file holds records of Okta, too:
 they are rejected as no event of 1Password.
 """
 
 from collections.abc import Mapping
 
-from grantlens.loaders.collected import mostly_inside, with_envelopes
+from grantlens.loaders.collected import cell, mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import text_moment
 
@@ -29,11 +31,16 @@ _FIELDS = """{
 
 def _is_event(record: Mapping) -> bool:
     """Tell an event of 1Password: an audit event, a sign-in attempt, or a use of an item."""
-    if not {"uuid", "timestamp"} <= record.keys():
+    if "timestamp" not in record or not {"uuid", "uuid_s"} & record.keys():
         return False
     keys = ({"actor_uuid", "action", "object_type"}, {"session_uuid", "target_user"}, {"item_uuid", "vault_uuid"})
     return any(wanted <= record.keys() for wanted in keys)
 
+
+_EMPTY = ("object_type", "object_uuid", "aux_uuid", "aux_info", "item_uuid", "session_uuid", "category")
+_ANY_NAMES = f"""CASE WHEN json_exists(event, '$.uuid_s')
+            THEN json_merge_patch(event, json_object('uuid', event -> '$.uuid_s', 'session', {cell("session")},
+                'actor_details', {cell("actor_details")}, {", ".join(f"'{name}', nullif(event ->> '$.{name}', '')" for name in _EMPTY)})) ELSE event END"""
 
 _EVENT = f"""
 SELECT line_no, e.*, {text_moment("e.timestamp")} AS happened_at, {text_moment("e.p_parse_time")} AS received_at,
@@ -94,7 +101,7 @@ FROM event WHERE meaning IS NOT NULL AND "timestamp" IS NOT NULL AND happened_at
 LOADER = with_envelopes(
     Loader(
         name="onepassword",
-        version=3,
+        version=4,
         title="1Password Events API",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
@@ -112,4 +119,5 @@ LOADER = with_envelopes(
         ),
     ),
     mark="r.uuid IS NOT NULL",
+    spelled=_ANY_NAMES,
 )

@@ -24,7 +24,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
-from grantlens.loaders.collected import mostly_inside, with_envelopes
+from grantlens.loaders.collected import cell, mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import moment
 
@@ -41,14 +41,8 @@ _FIELDS = """{
 _COLUMNS = ("Id", "DateCreate", "Action", "Actor", "Entity", "Context", "Details")
 _NAMES = ("id", "date_create", "action", "actor", "entity", "context", "details")
 
-
-def _cell(column: str) -> str:
-    text = f"event ->> '$.{column}'"
-    return f"CASE WHEN json_type(event, '$.{column}') = 'VARCHAR' AND ({text}) LIKE '{{%' THEN TRY_CAST({text} AS JSON) ELSE event -> '$.{column}' END"
-
-
 _ANY_NAMES = f"""CASE WHEN json_exists(event, '$.DateCreate')
-            THEN json_object({", ".join(f"'{name}', {_cell(column)}" for name, column in zip(_NAMES, _COLUMNS, strict=True))}) ELSE event END"""
+            THEN json_object({", ".join(f"'{name}', {cell(column)}" for name, column in zip(_NAMES, _COLUMNS, strict=True))}) ELSE event END"""
 
 
 def _named(record: Mapping) -> Mapping:
@@ -56,10 +50,10 @@ def _named(record: Mapping) -> Mapping:
     if "DateCreate" not in record:
         return record
     cells = [record.get(column) for column in _COLUMNS]
-    for nth, cell in enumerate(cells):
-        if isinstance(cell, str) and cell.startswith("{"):
+    for nth, held in enumerate(cells):
+        if isinstance(held, str) and held.startswith("{"):
             with suppress(ValueError, RecursionError):
-                cells[nth] = json.loads(cell)
+                cells[nth] = json.loads(held)
     return dict(zip(_NAMES, cells, strict=True))
 
 
