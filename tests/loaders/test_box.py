@@ -1,9 +1,14 @@
 """The Box loader against every real record, and quirk by quirk."""
 
+import csv
+import io
 import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 NAME = "panther-box.ndjson"
 SERVICE = {"service_id": "5432", "service_name": "Box Sync"}
@@ -166,3 +171,76 @@ def test_broken_and_double_records(load):
         4: "event_type is missing",
     }
     assert (loaded.batch["usage"], loaded.batch["duplicates"]) == (1, 1)
+
+
+TABLE = [
+    "event_id",
+    "event_type",
+    "created_at",
+    "recorded_at",
+    "session_id",
+    "ip_address",
+    "action_by",
+    "additional_details",
+    "created_by_login",
+    "source_parent_name",
+]
+
+
+def of_table(record, written=lambda value: value):
+    """Write an event as a row of Microsoft's table: who and on what are columns, of which `source_api_key` is none."""
+    row = dict.fromkeys(("TimeGenerated", *TABLE), "")
+    for name, value in record.items():
+        if name in ("created_by", "source"):
+            row |= {f"{name}_{inner}": each for inner, each in value.items() if inner != "api_key"}
+        else:
+            row["event_category" if name == "type" else name] = (
+                written(value) if isinstance(value, dict) else "" if value is None else value
+            )
+    return (
+        dict.fromkeys(("source_id", "source_type", "source_name", "source_item_id"), "")
+        | row
+        | {"Type": "BoxEventsV2_CL"}
+    )
+
+
+RECORDED = (
+    event("USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", SERVICE, source={"id": "7", "type": "user", "name": "Ada"}),
+    event("DOWNLOAD", SERVICE, number=2),
+    event("SHIELD_DOWNLOAD_BLOCKED", shield("shield_download_enforcement", "active"), number=3),
+    event("DELETE_USER", number=4, source={"id": "8", "type": "user", "name": "Bo"}),
+    event("LOGIN", number=5, source={"id": "7", "type": "user", "name": "Ada"}),
+)
+
+
+@pytest.mark.parametrize("form", ["objects", "texts", "csv"])
+def test_rows_of_microsofts_table_are_the_same_events(load, form):
+    rows = [of_table(record, json.dumps if form != "objects" else lambda value: value) for record in RECORDED]
+    if form == "csv":
+        text = io.StringIO()
+        writer = csv.DictWriter(text, dict.fromkeys(name for row in rows for name in row))
+        writer.writeheader()
+        writer.writerows(rows)
+        rows = text.getvalue()
+    loaded, plain = load(rows), load(list(RECORDED))
+    assert (loaded.counts(), loaded.ignored) == (plain.counts(), plain.ignored)
+    assert [len(plain.rows[log]) for log in ("issuance", "usage", "revocation")] == [1, 2, 1]
+    for log in ("issuance", "usage", "revocation"):
+        assert [row | {"line_no": 0} for row in loaded.rows[log]] == [row | {"line_no": 0} for row in plain.rows[log]]
+
+
+def test_a_key_in_microsofts_table_names_its_app_and_no_client(load):
+    source = {"type": "application", "id": "55", "name": "Sync", "api_key": "client"}
+    made = load([of_table(event("APPLICATION_PUBLIC_KEY_ADDED", source=source))]).one("issuance")
+    assert (made["kind"], made["client_id"], made["client_name"], made["token_id"]) == (
+        "credential",
+        None,
+        "Sync",
+        None,
+    )
+
+
+@settings(max_examples=4)
+@given(lists_of_damaged([of_table(record) for record in RECORDED]))
+def test_a_damaged_table_never_raises_and_always_adds_up(load, records):
+    assert_all_accounted_for(load, records, "box")

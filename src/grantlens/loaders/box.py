@@ -6,20 +6,26 @@ What the mapping decides, and why:
   person in `created_by`. The details come as an object or as JSON inside a text; both are read.
 - What Box Shield blocked (`SHIELD_..._BLOCKED`) was denied by policy; a policy that only monitors (`controlMode`) blocked nothing, and its notice is no
   use. A sign-in is none, whatever service it names.
-- `USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE` is a token of that service for that person, without an id.
+- `USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE` is a token of that service for that person, without an id. Details can have an
+  `access_token_identifier`, as Microsoft's older table shows by its columns: no value of it was seen, so it is not read.
 - `ACCESS_GRANTED` lets Box's technical support into the account of a person, `ACCESS_REVOKED` ends that: a consent, and
   its end, of a client that has no id of its own and is called by its name.
 - `OAUTH2_ACCESS_TOKEN_REVOKE` ends a token, `REMOVE_LOGIN_ACTIVITY_DEVICE` a person's session in an app: neither says which, nor whose
   but for who did it. Both are ends without an id, and no use of the service that they name.
+- Microsoft's table `BoxEventsV2_CL` writes who did it and on what as columns, empty where an event has not got one; of an app it leaves out the
+  client id, so that a key of an app is one of no app that is known.
 - `ENTERPRISE_APP_AUTHORIZATION_UPDATE` says that an app was authorised, and no page says where it names it: ignored.
 
 Proven on records that collectors published as tests: which events are ignored, ACCESS_GRANTED (without a time, so that it is
 rejected), USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE without a service, and UPLOAD by one. The types are those of Box's own SDK, what they mean is
 that of its pages "Enterprise events" and "Shield alert events", which shows the details of blocked downloads and collaborations. DELETE_USER stands in
-a public collection of events, APPLICATION_PUBLIC_KEY_ADDED with its app as the source in a SIEM's samples.
+a public collection of events, APPLICATION_PUBLIC_KEY_ADDED with its app as the source in a SIEM's samples. Microsoft's table is written after its
+connector.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
@@ -31,10 +37,22 @@ _FIELDS = """{
 }"""
 
 
+_ROW_FIELDS = """{
+    "event_category": "VARCHAR", "event_type": "VARCHAR", "event_id": "VARCHAR", "created_at": "VARCHAR", "recorded_at": "VARCHAR",
+    "session_id": "VARCHAR", "ip_address": "VARCHAR", "created_by_id": "VARCHAR", "created_by_name": "VARCHAR", "additional_details": "VARCHAR",
+    "source_id": "VARCHAR", "source_type": "VARCHAR", "source_name": "VARCHAR", "source_item_id": "VARCHAR"
+}"""
+
+
+def _is_row(record: Mapping) -> bool:
+    """Tell a row of Microsoft's table."""
+    return record.get("event_category") == "event" and "created_by_id" in record
+
+
 def _is_event(record: Mapping) -> bool:
     """Tell a Box event: it calls itself an event, and its type is in capitals."""
     kind = record.get("event_type")
-    return record.get("type") == "event" and isinstance(kind, str) and kind.isupper()
+    return (record.get("type") == "event" or _is_row(record)) and isinstance(kind, str) and kind.isupper()
 
 
 _EVENT = """
@@ -48,6 +66,17 @@ SELECT line_no, r.*,
 FROM record
 WHERE r IS NOT NULL
 """
+
+_EVENT_OF_ROW = _EVENT.replace(
+    "FROM record",
+    """FROM (SELECT line_no, {'type': c.event_category, 'event_type': c.event_type, 'event_id': c.event_id, 'created_at': c.created_at,
+                  'recorded_at': c.recorded_at, 'p_parse_time': NULL::VARCHAR, 'session_id': c.session_id, 'ip_address': c.ip_address,
+                  'created_by': {'id': c.created_by_id, 'name': c.created_by_name}, 'additional_details': c.additional_details,
+                  'source': to_json({'id': c.source_id, 'type': c.source_type, 'name': c.source_name, 'item_id': c.source_item_id})::VARCHAR} AS r
+           FROM (SELECT line_no, {CELLS} AS c FROM record WHERE r IS NOT NULL))""".replace(
+        "CELLS", ", ".join(f"'{name}': nullif(r.{name}, '')" for name in json.loads(_ROW_FIELDS))
+    ),
+)
 
 _DETAILED = """
 SELECT * EXCLUDE (additional_details, source),
@@ -140,12 +169,21 @@ SELECT line_no, CASE WHEN created_at IS NULL THEN 'created_at is missing' ELSE '
 FROM party WHERE (meaning IS NOT NULL OR is_use) AND happened_at IS NULL
 """
 
+
+def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Read the columns of Microsoft's table where the first records are rows of it."""
+    if not any(map(_is_row, sample)):
+        return LOADER
+    return replace(LOADER, fields=_ROW_FIELDS, steps={**LOADER.steps, "event": _EVENT_OF_ROW})
+
+
 LOADER = Loader(
     name="box",
-    version=4,
+    version=5,
     title="Box enterprise events",
     recognise=mostly(_is_event),
     fields=_FIELDS,
+    dialect=_fitted,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT, "detailed": _DETAILED, "party": _PARTY},
     issuance=_ISSUANCE,
@@ -154,12 +192,12 @@ LOADER = Loader(
     ignored=_IGNORED,
     rejected=_REJECTED,
     joins=(
-        Join("issuance", "usage", "client and subject", "service_id, created_by.id", "no event names a token"),
+        Join("issuance", "usage", "client and subject", "service_id, created_by.id", "no event seen names a token"),
         Join("issuance", "revocation", "grant", "created_by.id", "support; keys by the id of the object"),
         Join("usage", "revocation", "client and subject", "created_by.id", "people who were deleted"),
     ),
     join_note=(
-        "Tokens and what was done with them join by service and person; no event names a token. The end of a token "
+        "Tokens and what was done with them join by service and person; no event seen names a token. The end of a token "
         "says neither which nor whose."
     ),
 )
