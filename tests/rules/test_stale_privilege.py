@@ -118,6 +118,14 @@ CASES = (
         since="12 00:00",
     ),
     Example(
+        "seconds before it was taken away the grant did not hold it either, by all that the logs tell: OOS-1 tells of that call",
+        (
+            consent("10 09:00", ["mail.read"]),
+            use("10 11:59:56", SEND, None, grant_id="g1"),
+            taken("10 12:00", "mail.send"),
+        ),
+    ),
+    Example(
         "the grant ended, and a fresh consent opened it anew",
         (
             consent("10 09:00", BOTH),

@@ -126,7 +126,8 @@ lost AS (
        OR ((t.kind <> 'exchange' OR t.client_id = r.of_client OR t.token_id = r.token_id)
            AND t.issued_at - to_microseconds((i.before_s * 1000000)::BIGINT) <= r.revoked_at + to_microseconds((r.after_s * 1000000)::BIGINT))
 ),
--- Calls proven to come after the end of the token belong to REV-1 and INT-2. A downgrade whose stamp is a little later may have been first.
+-- Calls proven to come after the end of the token belong to REV-1 and INT-2. A downgrade whose stamp is a little later may have been first;
+-- but what the grant did not permit by the stamps, OOS-1 tells: such a downgrade took what had not been given.
 call AS (
     SELECT s.stretch_no, o.operation_id, u.usage_id, u.event_id, u.used_at
     FROM (FROM stretch SEMI JOIN lost USING (stretch_no)) s
@@ -135,6 +136,9 @@ call AS (
         AND u.used_at >= s.piece_from AND u.used_at < s.piece_until
     JOIN usage_operation o ON o.target_id = u.target_id
     LEFT JOIN caller_end e ON e.caller_id = u.caller_id
+    LEFT JOIN caller_segment b ON u.used_at < s.valid_from AND b.caller_id = u.caller_id AND b.valid_from <= u.used_at AND b.valid_until > u.used_at
+    ANTI JOIN (FROM judged_question WHERE verdict = 'out_of_scope') j
+        ON j.operation_id = o.operation_id AND j.set_id = b.set_id AND j.application IS NOT DISTINCT FROM c.application
     WHERE o.operation_id IS NOT NULL AND u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
       AND NOT coalesce(u.used_at > e.ended_at, false)
 ),
@@ -245,6 +249,7 @@ WHERE s.own_set_id IS NOT NULL OR e.stretch_no IS NULL
         "everyones_state",
         "scope_set",
         "known_scope",
+        "judged_question",
         "caller_token",
         "tenant_token",
         "issued",
