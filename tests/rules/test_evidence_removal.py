@@ -37,13 +37,14 @@ def read(when, **more):
     return use(when, READ, None, **more)
 
 
-def random_world(seed, groups=60):
-    """Return calls of many small groups, each of two clients and two people, close together in time."""
+def random_world(seed, groups=90):
+    """Return calls of many small groups, each of two clients and two people, close together in time, in one tenant, several or none that is named."""
     rng = random.Random(seed)
     records = []
     for number in range(groups):
         at = BEGIN + timedelta(days=rng.choice((0, 0, 2, 4, 6)), hours=rng.randrange(10))
         own = rng.sample(sorted(DOES), rng.choice((1, 1, 2)))
+        tenants = rng.choice(([None], ["north"], ["north", "north", None], ["north", "south", None]))
         for _ in range(rng.choice((1, 2, 4, 8, 24))):
             at += rng.choice((0, 0, 1, 24, 3600, 50_000, 86_399, 86_400, 86_401)) * timedelta(seconds=1)
             who = {
@@ -51,6 +52,7 @@ def random_world(seed, groups=60):
                 "subject_id": rng.choice((f"p{number}a", f"p{number}b", None)),
                 "status": rng.choice((200, 200, 200, 403, 500)),
                 "event_id": f"e{len(records):05}",
+                "tenant": rng.choice(tenants),
             }
             stamp = at.strftime("%d %H:%M:%S")
             records.append(read(stamp, **who) if rng.random() < 0.5 else removed(stamp, rng.choice(own), **who))
@@ -71,13 +73,19 @@ def who(record):
     return record.get("client_id"), record.get("subject_id")
 
 
+def key_of(record):
+    return (*who(record), record.get("tenant"), operation(record))
+
+
 def same(one, other):
     return any(mine is not None and mine == theirs for mine, theirs in zip(who(one), who(other), strict=True))
 
 
 def of_one(record, others, days):
     """Return what one removal is: (how sure, why not, how long after another call), None where nothing is to be told."""
-    seen = [other for other in others if same(record, other)]
+    party = [other for other in others if same(record, other)]
+    seen = [other for other in party if other.get("tenant") == record.get("tenant")]
+    perhaps = [other for other in party if (other.get("tenant") is None) != (record.get("tenant") is None)]
     last = max((at(other) for other in seen if at(record) - DAY <= at(other) < at(record)), default=None)
     doubt = None
     if last is None:
@@ -85,6 +93,8 @@ def of_one(record, others, days):
             doubt = "the log does not say whose call it was"
         elif any(at(other) == at(record) for other in seen):
             doubt = "its other call bears the same time: which came first, the log does not tell"
+        elif any(at(record) - DAY <= at(other) <= at(record) for other in perhaps):
+            doubt = "only one of the two calls names its tenant: whether they are of one, the log does not tell"
         elif at(record) - DAY < BEGIN:
             doubt = "the usage log does not show all calls of the time before it"
         else:
@@ -109,10 +119,10 @@ def expected(records):
     days = defaultdict(set)
     for record in removals:
         if record["outcome"] == "success":
-            days[(*who(record), operation(record))].add(at(record).date())
+            days[key_of(record)].add(at(record).date())
     told = defaultdict(list)
     for record in removals:
-        key = (*who(record), operation(record))
+        key = key_of(record)
         one = None if record.get("client_id") == APPROVED else of_one(record, others, len(days[key]))
         if one:
             told[key].append((record["outcome"], *one))
@@ -120,7 +130,7 @@ def expected(records):
     for key, cases in told.items():
         sure, times = {case[1] for case in cases}, sum(outcome == "success" for outcome, *_ in cases)
         verdict = "violation" if "sure" in sure else "indeterminate" if "open" in sure else "clear"
-        mild = not times or DOES[key[2]] == "changes" or len(days[key]) >= 5
+        mild = not times or DOES[key[3]] == "changes" or len(days[key]) >= 5
         severity = {"violation": "high", "clear": "low"}.get(verdict, "medium" if mild else "high")
         reasons = ", ".join(sorted({case[2] for case in cases if case[2]})) if verdict == "indeterminate" else None
         after = min((case[3] for case in cases if case[3] is not None), default=None)
@@ -137,7 +147,7 @@ def test_removals_beside_plain_python(desk, kept_going, seed):
         rows = detect.run(store, ["INT-7"], evidence="all")[0].to_dicts()
     assert all(row["events"] == len(row["evidence"]) for row in rows)
     found = {
-        (row["client_id"], row["subject_id"], row["operation"]): (
+        (row["client_id"], row["subject_id"], row["tenant"], row["operation"]): (
             row["verdict"],
             row["severity"],
             row["detail"]["times"],
@@ -149,6 +159,7 @@ def test_removals_beside_plain_python(desk, kept_going, seed):
     }
     wanted = expected(records)
     assert found == wanted
+    assert len(rows) == len(found)
     assert {(verdict, severity) for verdict, severity, *_ in wanted.values()} >= {
         ("violation", "high"),
         ("indeterminate", "high"),
@@ -190,8 +201,20 @@ def verdicts(found):
             "app tried to stop a log, which failed: cloudtrail:DeleteTrail",
             "it failed, and the log does not say how much of it was done",
         ),
+        *(
+            (
+                [
+                    read("10 12:00", tenant=of_one),
+                    read("10 12:01", tenant="north"),
+                    removed("10 12:30", tenant=of_other),
+                ],
+                "app stopped a log, perhaps after other calls of its own: cloudtrail:StopLogging",
+                "only one of the two calls names its tenant: whether they are of one, the log does not tell",
+            )
+            for of_one, of_other in ((None, "south"), ("south", None))
+        ),
     ],
-    ids=["nobody", "one moment", "failed"],
+    ids=["nobody", "one moment", "failed", "a call of no tenant", "it names no tenant"],
 )
 def test_what_is_not_decided_says_why(desk, kept_going, records, title, reason):
     (found,) = told(desk, kept_going, records)

@@ -84,7 +84,7 @@ actor AS (
     SELECT p.*
     FROM party p
     SEMI JOIN (SELECT q.source, q.tenant, q.kind, q.name FROM removing r JOIN party q USING (caller_id) WHERE r.used_at >= $since) q
-        ON q.source = p.source AND q.tenant IS NOT DISTINCT FROM p.tenant AND q.kind = p.kind AND q.name = p.name
+        ON q.source = p.source AND coalesce(q.tenant = p.tenant, true) AND q.kind = p.kind AND q.name = p.name
 ),
 act AS (
     SELECT c.source, c.tenant, c.kind, c.name, u.usage_id, u.used_at, a.target_id IS NULL AS is_other,
@@ -96,19 +96,24 @@ act AS (
     WHERE u.used_at + to_microseconds(($within_hours * 3600000000)::BIGINT) >= $since AND u.used_at < $until
       AND (a.target_id IS NOT NULL OR u.outcome = 'success')
 ),
+-- What names no tenant may be of the one that another call of its party names.
 before AS (
-    SELECT usage_id, max(last_other) AS last_other, bool_or(other_beside) AS other_beside
+    SELECT usage_id, max(last_other) AS last_other, bool_or(other_beside) AS other_beside,
+           max(CASE WHEN tenant IS NULL THEN last_named_at ELSE last_unnamed_at END) AS last_perhaps_at
     FROM (
-        SELECT usage_id, is_other, bool_or(is_other) OVER (PARTITION BY source, tenant, kind, name, used_at) AS other_beside,
+        SELECT usage_id, tenant, is_other, bool_or(is_other) OVER (PARTITION BY source, tenant, kind, name, used_at) AS other_beside,
                max(other) OVER (
-                   PARTITION BY source, tenant, kind, name ORDER BY epoch_us(used_at) RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS last_other
+                   PARTITION BY source, tenant, kind, name ORDER BY epoch_us(used_at) RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS last_other,
+               max(used_at) FILTER (is_other AND tenant IS NOT NULL) OVER until_then AS last_named_at,
+               max(used_at) FILTER (is_other AND tenant IS NULL) OVER until_then AS last_unnamed_at
         FROM act
+        WINDOW until_then AS (PARTITION BY source, kind, name ORDER BY used_at RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
     )
     WHERE NOT is_other
     GROUP BY usage_id
 ),
 acted AS (
-    SELECT r.*, b.other_beside, coalesce(h.days, 0) >= $routine_days AS is_routine,
+    SELECT r.*, b.other_beside, b.last_perhaps_at, coalesce(h.days, 0) >= $routine_days AS is_routine,
            CASE WHEN b.last_other.seen_at >= r.acted_from THEN b.last_other END AS last_other
     FROM removing r
     LEFT JOIN before b USING (usage_id)
@@ -139,6 +144,7 @@ doubted AS (
            CASE WHEN a.last_other IS NOT NULL THEN NULL
                 WHEN coalesce(a.client, a.person, a.token_id) IS NULL THEN 'the log does not say whose call it was'
                 WHEN a.other_beside THEN 'its other call bears the same time: which came first, the log does not tell'
+                WHEN a.last_perhaps_at >= a.acted_from THEN 'only one of the two calls names its tenant: whether they are of one, the log does not tell'
                 WHEN coalesce(w.covered_us, 0) < $within_hours * 3600e6 THEN 'the usage log does not show all calls of the time before it' END AS doubt
     FROM acted a
     LEFT JOIN watched_time w USING (usage_id)
