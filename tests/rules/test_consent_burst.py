@@ -9,12 +9,14 @@ import pytest
 
 from grantlens import detect
 from grantlens.register.identities import Identities
+from grantlens.register.register import Register
 from grantlens.rule.example import consent, moment, revoked, token, use
+from grantlens.schema.register import REGISTER
 
 PARAMETERS = {"people": 3, "burst_hours": 5, "new_days": 2, "history_days": 3}
 BEGIN = datetime.fromisoformat("2026-07-01T08:00:00Z")
-SAME = {"client": {"c1b": "c1", "c2b": "c2", "c3b": "c3"}, "subject": {"p1b": "p1", "p2b": "p2"}}
-"""Ids that are another's, as the identities file says."""
+SAME = {"client": {"c1b": "c1", "c2b": "c2", "c3b": "c3", "p3": "p4"}, "subject": {"p1b": "p1", "p2b": "p2"}}
+"""Ids that are another's, as the identities file says: two clients have the ids of two people."""
 
 
 def named(kinds=SAME):
@@ -84,7 +86,7 @@ def when(record):
 
 
 def bursts(records, since, until):
-    """Return what GOV-2 finds: (client id, tenant) -> verdict, people, consents."""
+    """Return what GOV-2 finds: (client id, tenant) -> verdict, severity, scopes, people, consents."""
     one = {kind: lambda id_, ids=ids: ids.get(id_, id_) for kind, ids in SAME.items()}
     traces = [record for record in records if record["outcome"] == "success" and "client_id" in record]
     tenants = defaultdict(set)
@@ -136,7 +138,9 @@ def bursts(records, since, until):
         new = covered >= 0.95 and reached - min([first[here], *others]) <= days
         earliest = min(listed, key=lambda record: (when(record), records.index(record)))
         verdict = "violation" if sure and new else "indeterminate"
-        found[earliest["client_id"], tenant] = (verdict, len(members), len(listed))
+        severity = "low" if all(record.get("scopes") == ["openid"] for record in listed) else "high"
+        scopes = sorted({scope for record in listed for scope in record.get("scopes") or ()})
+        found[earliest["client_id"], tenant] = (verdict, severity, scopes, len(members), len(listed))
     return found
 
 
@@ -152,11 +156,18 @@ def test_beside_plain_python(desk, kept_going, seed, since, until):
         assert not store.engine.value("SELECT count(*) FROM coverage WHERE is_gap AND log = 'issuance'")
         (found,) = detect.run(store, ["GOV-2"], parameters=PARAMETERS, **window)
     told = {
-        (row["client_id"], row["tenant"]): (row["verdict"], row["detail"]["people"], row["events"])
+        (row["client_id"], row["tenant"]): (
+            row["verdict"],
+            row["severity"],
+            row["scopes"],
+            row["detail"]["people"],
+            row["events"],
+        )
         for row in found.to_dicts()
     }
     expected = bursts(records, *(datetime.fromisoformat(each) for each in window.values()))
     assert told == expected
+    assert len(told) == len(found.to_dicts())
     assert expected
     assert seed > 3 or {verdict for verdict, *_ in expected.values()} == {"violation", "indeterminate"}
 
@@ -165,7 +176,7 @@ def test_beside_plain_python(desk, kept_going, seed, since, until):
 def told(desk):
     """Return a function that gives the verdict on each client, and what was found; the logs reach from the 1st on."""
 
-    def ask(cases, same=None, history=10, **window):
+    def ask(cases, *brought, history=10, **window):
         began = [
             token("01 08:00", "t0", ["jobs.run"], client_id="bystander"),
             revoked("01 08:00:00.5", "client", client_id="bystander"),
@@ -173,8 +184,7 @@ def told(desk):
         records = [{"client_id": name, **row} for name, rows in cases.items() for row in rows]
         records = [{**record, "event_id": f"e{number}"} for number, record in enumerate([*began, *records])]
         with desk.store(desk.write("log.ndjson", records)) as store:
-            if same:
-                store.add(named(same))
+            store.add(*brought)
             (found,) = detect.run(store, ["GOV-2"], parameters={"history_days": history}, **window)
         said = {row["client_id"]: row for row in found.to_dicts()}
         return {name: said[name]["verdict"] if name in said else None for name in cases}, said
@@ -243,7 +253,7 @@ def test_of_a_client_and_a_person_with_two_ids(told, same, verdicts):
         ],
         "twice": [*given(*DAY), *given("20 10:00", people=["ann@x"])],
     }
-    assert told(cases, same)[0] == verdicts
+    assert told(cases, *([named(same)] if same else []))[0] == verdicts
 
 
 def test_what_names_no_tenant_may_be_of_each(told):
@@ -269,3 +279,21 @@ def test_half_a_day_of_history_is_half_a_day(told):
     cases = {"app": given(*(f"01 20:2{n}" for n in range(5)))}
     assert told(cases, history=0.5)[0] == {"app": "violation"}
     assert told(cases, history=0.6)[0] == {"app": "indeterminate"}
+
+
+def test_only_an_owner_and_a_purpose_are_an_announcement(told):
+    rows = {"both": ("jo", "mail"), "nobody's": (" ", "mail"), "for nothing": ("jo", None)}
+    register = [
+        dict.fromkeys(REGISTER.names) | {"client_id": name, "owner": owner, "purpose": purpose}
+        for name, (owner, purpose) in rows.items()
+    ]
+    _, found = told({name: given(*DAY, "20 10:00") for name in rows}, Register(tuple(register)))
+    severities = {name: found[name]["severity"] for name in rows}
+    assert severities == {"both": "medium", "nobody's": "high", "for nothing": "high"}
+
+
+def test_of_many_consents_the_first_and_the_last_are_the_evidence(told):
+    people = "abcdefghijklmnopqrstuvwxy"
+    (row,) = told({"app": given(*(f"20 09:{n:02}" for n in range(25)), people=people)})[1].values()
+    assert (row["events"], len(row["evidence"])) == (25, 20)
+    assert [row["evidence"][n]["event_id"] for n in (0, 18, -1)] == ["e2", "e20", "e26"]

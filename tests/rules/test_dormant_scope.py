@@ -51,6 +51,7 @@ def told(desk):
         with desk.store(desk.write("log.ndjson", [*numbered, *logs_from_to("01 08:00", "30 23:00")])) as store:
             (found,) = detect.run(store, ["PRV-2"], until=moment(END), parameters={"quiet_days": QUIET, **more})
         said = {row["subject_id"]: row for row in found.to_dicts()}
+        assert len(said) == len(found.to_dicts())
         assert all(row["scopes"] == ["files.read"] for row in said.values())
         return {name: said[name]["verdict"] if name in said else None for name in people}, said
 

@@ -62,9 +62,6 @@ WITH aged AS (
     GROUP BY source, of_tenant, client
     WINDOW same AS (PARTITION BY source, client)
 ),
-person AS (
-    SELECT source, id, min(name) AS name FROM canonical_identity WHERE kind = 'subject' AND name IS NOT NULL GROUP BY source, id
-),
 consent AS (
     SELECT i.source, k.of_tenant AS tenant, k.client, coalesce(p.name, i.subject_id) AS person,
            i.client_id, i.client_name, i.issued_at, i.scopes, i.batch_id, i.line_no, i.event_id, coalesce(d.name, i.consent_actor) = coalesce(p.name, i.subject_id) AS by_person,
@@ -73,8 +70,8 @@ consent AS (
                 WHEN i.consent_kind = 'user' OR by_person THEN 'self' ELSE 'unknown' END AS given_by
     FROM issuance i
     JOIN known_client k ON k.source = i.source AND k.tenant IS NOT DISTINCT FROM i.tenant AND k.client_id = i.client_id
-    LEFT JOIN person p ON p.source = i.source AND p.id = i.subject_id
-    LEFT JOIN person d ON d.source = i.source AND d.id = i.consent_actor
+    LEFT JOIN canonical_identity p ON p.source = i.source AND p.kind = 'subject' AND p.id = i.subject_id
+    LEFT JOIN canonical_identity d ON d.source = i.source AND d.kind = 'subject' AND d.id = i.consent_actor
     WHERE i.kind = 'consent' AND i.outcome = 'success' AND i.issued_at < $until
 ),
 -- What an administrator or a policy had let in before, is no client that people let in by themselves.

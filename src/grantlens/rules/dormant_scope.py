@@ -57,7 +57,7 @@ RULE = Rule(
 WITH worked AS (
     SELECT c.source, p.grant_id, max(p.last_used_at) AS last_call_at
     FROM used_pair p JOIN named_caller c USING (caller_id)
-    WHERE p.outcome = 'success' AND p.grant_id IS NOT NULL
+    WHERE p.outcome = 'success'
     GROUP BY c.source, p.grant_id
 ),
 -- Since when each scope is held without a break: while it was not, it could not be used.
@@ -81,8 +81,7 @@ quiet AS (
     SELECT u.*, (epoch_us($until) - epoch_us(u.silent_from)) / 86400e6 AS silent_days
     FROM used u
     JOIN worked w ON w.source = u.source AND w.grant_id = u.grant_id
-    WHERE u.held_until >= $until AND u.silent_from <= $until - to_days($quiet_days::INTEGER)
-      AND w.last_call_at >= u.silent_from + to_days($quiet_days::INTEGER)
+    WHERE u.held_until >= $until AND w.last_call_at >= u.silent_from + to_days($quiet_days::INTEGER)
 ),
 crediting AS (
     SELECT DISTINCT q.source, q.grant_id, q.scope, p.caller_id, p.segment_id, p.operation_id
