@@ -85,7 +85,7 @@ def test_one_day_of_use_has_no_gap_to_go_by(told):
 
 def test_each_source_has_its_own_grant_of_an_id_and_what_follows_the_window_is_left_out(desk):
     held = of_person("ann", [1, 3, 5, 7])
-    silent = [record for record in held if record.get("used_at", "") < moment("08 00:00")]
+    silent = [record for record in of_person("ann", [2, 4, 6]) if record.get("used_at", "") < moment("08 00:00")]
     later = (
         revoked("30 13:00", "grant", grant_id="g-ann", kind="downgrade", scopes_removed=SCOPES),
         consent("30 14:00", SCOPES, "g-ann"),
@@ -103,3 +103,19 @@ def test_each_source_has_its_own_grant_of_an_id_and_what_follows_the_window_is_l
         (found,) = detect.run(store, ["PRV-2"], until=moment(END), parameters={"quiet_days": QUIET})
     (row,) = found.to_dicts()
     assert (row["source"], row["verdict"], row["scopes"]) == ("busy", "violation", ["files.read"])
+    assert row["detail"]["days_of_use"] == 4
+
+
+def test_a_day_on_which_another_scope_permitted_the_call_is_no_day_of_use(desk):
+    calls = [use(f"{day:02} 09:00", "GET /v1/files/7", None, "files.example", grant_id="g1") for day in range(1, 12, 2)]
+    calls.append(use("06 09:00", "PUT /v1/files/7", None, "files.example", grant_id="g1"))
+    mail = [use(f"{day:02} 10:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)]
+    given = [
+        consent("01 08:00", ["files.write", "mail.read"]),
+        consent("04 08:00", ["files.read"], event_id="more"),
+        *logs_from_to("01 08:00", "30 23:00"),
+    ]
+    with desk.store(desk.write("log.ndjson", [*given, *calls, *mail])) as store:
+        (found,) = detect.run(store, ["PRV-2"], until=moment(END), parameters={"quiet_days": QUIET})
+    days = {row["scopes"][0]: (row["detail"]["days_of_use"], row["detail"]["uses"]) for row in found.to_dicts()}
+    assert days == {"files.read": (4, 4), "files.write": (7, 7)}

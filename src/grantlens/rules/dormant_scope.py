@@ -22,7 +22,7 @@ def _work(*files: int, reads: range = range(1, 31), **more: Any) -> tuple[dict[s
 
 RULE = Rule(
     id="PRV-2",
-    version=8,
+    version=9,
     name="dormant_scope",
     key=("grant_id", "scope"),
     question="Which scopes were used, and then no more, though the client worked on?",
@@ -39,6 +39,7 @@ RULE = Rule(
         "caller_segment",
         "covered_time",
         "grant_state",
+        "grant_end",
     ),
     parameters=(
         Parameter("quiet_days", 30, "days", "Least silence before a scope counts as dormant."),
@@ -91,14 +92,15 @@ crediting AS (
     JOIN named_caller c ON c.caller_id = p.caller_id AND c.source = q.source
     JOIN question u ON u.operation_id = p.operation_id AND u.set_id = p.set_id AND u.application IS NOT DISTINCT FROM p.application
     JOIN credited_scope s ON s.question_id = u.question_id AND s.scope_id = n.scope_id
-    WHERE p.outcome = 'success' AND NOT p.grant_ended
 ),
+-- What worked though the grant was over shows no need.
 day_of_use AS (
     SELECT DISTINCT r.source, r.grant_id, r.scope, epoch_us(u.used_at) // 86400000000 AS day
     FROM crediting r
     JOIN usage_row u ON u.caller_id = r.caller_id
     JOIN usage_operation o ON o.target_id = u.target_id AND o.operation_id = r.operation_id
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
+    ANTI JOIN grant_end e ON e.source = r.source AND e.grant_id = r.grant_id AND e.certain_from < u.used_at AND e.reopened_at > u.used_at
     WHERE u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until AND s.segment_id IS NOT DISTINCT FROM r.segment_id
 ),
 -- How far apart its days of use were, but for the longest few of many.
@@ -166,20 +168,21 @@ FROM judged
             parameters={"quiet_days": 10},
         ),
         Example(
-            "the grant was revoked and given again, and is used since for mail alone",
+            "the grant was revoked and given again, and is used since for mail alone; what worked in between shows no need",
             (
                 *_work(1, 3, 5, 7, 9),
                 revoked("10 08:00", "grant"),
                 consent("12 08:00", ["mail.read", "files.read"], event_id="again"),
                 token("12 08:01", "t2", ["mail.read", "files.read"]),
                 *(use(f"{day:02} 10:00", "GET /v1/messages/7", "t2") for day in range(12, 31)),
+                use("11 09:05", "GET /v1/files/7", server="files.example"),
             ),
             (
                 {
                     "verdict": "violation",
                     "title": "app has not used files.read for 18 days, and worked on without it",
                     "last_seen": "2026-07-09T09:05:00Z",
-                    "detail": {"uses": 5, "silent_days": 18.625},
+                    "detail": {"uses": 5, "days_of_use": 5, "silent_days": 18.625},
                 },
             ),
             parameters={"quiet_days": 10},
