@@ -5,6 +5,7 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from .test_grant_state import NOON, tale
 from .test_revoked_use import doubt
 
 SECOND = 1_000_000
@@ -170,3 +171,19 @@ def test_every_call_of_the_window_is_in_one_pair(bench, worlds, seed, window):
     by_last = sorted(pairs, key=lambda pair: pair["last_no"])
     assert [pair["last_no"] for pair in by_last] == list(range(1, len(pairs) + 1))
     assert [pair["last_used_at"] for pair in by_last] == sorted(pair["last_used_at"] for pair in pairs)
+
+
+def test_a_call_is_counted_once_though_its_grant_ended_before_it_was_given_by_clocks_that_are_set_right(bench):
+    world = tale(
+        ("consent", 0, ["r"]), ("token", 1, ["r"]), ("revoke", 60), ("consent", 300, ["r"]), ("revoke", 310), ("consent", 900, ["r"])
+    )  # fmt: skip
+    call = {"outcome": "success", "token_id": "t1", "client_id": "a", "subject_id": "x", "resource_server": "odd"}
+    seconds = (150, 250, 380, 470, 600)
+    calls = [
+        {**call, "event_id": f"u{second}", "used_at": NOON + second * SECOND, "call": "GET /r"} for second in seconds
+    ]
+    behind = {"error_s": 5.0, "grid_s": 0.0, "offset_s": -120.0}
+    bench.lay([{**world, "usage": calls, "clock": {("issuance", None): behind}}])
+    pairs = bench.answers("used_pair")
+    assert sum(pair["events"] for pair in pairs) == len(calls)
+    assert all(pair["grant_ended"] for pair in pairs)

@@ -11,9 +11,9 @@ RELATION = Relation(
     "that one is stated to be ahead, it is not behind.",
     """
 WITH stamped AS (
-    SELECT DISTINCT source, tenant, 'issuance' AS log FROM issuance
-    UNION SELECT DISTINCT source, tenant, 'usage' FROM usage_caller
-    UNION SELECT DISTINCT source, tenant, 'revocation' FROM revocation
+    SELECT source, tenant, 'issuance' AS log FROM issuance
+    UNION SELECT source, tenant, 'usage' FROM usage_caller
+    UNION SELECT source, tenant, 'revocation' FROM revocation
 ),
 -- What is said of one tenant goes before what is said of one log, and that before what is said of all.
 stated AS (
