@@ -103,8 +103,8 @@ again AS (
            struct_extract(rotation, 'successor') AS first_successor, r.token_id IS NULL AND m.token_id IS NOT NULL AS unsure,
            to_json(CASE WHEN s.token_id IS NULL THEN [s.tenant, s.client_id, s.subject_id, s.grant_id] ELSE [s.home, s.token_id] END)::VARCHAR AS shown_key
     FROM shown s
-    LEFT JOIN replaced r ON r.source = s.source AND r.token_id = s.token_id AND r.home IS NOT DISTINCT FROM s.home AND NOT r.of_several
-        AND NOT s.of_several AND r.first.shown_at < s.issued_at
+    LEFT JOIN replaced r ON r.source = s.source AND r.token_id = s.token_id AND r.home IS NOT DISTINCT FROM s.home AND NOT s.of_several
+        AND r.first.shown_at < s.issued_at
     LEFT JOIN maybe_replaced m ON m.source = s.source AND m.token_id = s.token_id AND m.of_several = s.of_several AND m.first.shown_at < s.issued_at
     WHERE (r.token_id IS NOT NULL OR m.token_id IS NOT NULL OR s.named) AND s.issued_at >= $since AND s.issued_at < $until
 ),
@@ -137,9 +137,9 @@ arrived AS (
 -- Of what one ended that names no tenant, where there are several, it is not known whether it is of this family. What is stamped a little before
 -- the reuse may be the answer to it.
 ended AS (
-    SELECT a.source, a.shown_key, a.issued_at, coalesce(bool_or(c.certain_from < a.surely_at) FILTER (a.known AND c.named), false) AS before,
-           coalesce(bool_or(c.certain_from < a.surely_at) FILTER (NOT (a.known AND c.named)), false) AS maybe_before,
-           min(c.revoked_at) FILTER (a.known AND c.named AND c.certain_from >= a.surely_at) AS ended_at,
+    SELECT a.source, a.shown_key, a.issued_at, bool_or(c.certain_from < a.surely_at) FILTER (a.known AND c.named) AS before,
+           bool_or(c.certain_from < a.surely_at) FILTER (NOT (a.known AND c.named)) AS maybe_before,
+           min(c.revoked_at) FILTER (a.known AND c.named) AS ended_at,
            min(c.revoked_at) FILTER (NOT (a.known AND c.named)) AS maybe_ended_at
     FROM (
         SELECT g.*, NOT g.unsure AND NOT g.of_several AS known, g.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS surely_at

@@ -18,6 +18,18 @@ FIRES = (
         ({"verdict": "violation", "tenant": "north", "token_id": "r1", "client_id": "app", "events": 2},),
     ),
     Example(
+        "a revocation of its successor follows at once, and names neither of the two tenants that have a token of that id",
+        (
+            *_OF_TWO_TENANTS,
+            _REPLACED,
+            token("10 10:30", "r2", ["mail.read"], token_kind="refresh", tenant="south", grant_id="g2"),
+            _GOES_ON,
+            refreshed("10 11:30", "r4", "r1", ["mail.read"], tenant="north"),
+            revoked("10 11:30:20", token_id="r2"),
+        ),
+        ({"verdict": "violation", "severity": "high", "tenant": "north", "detail": {"family_ended": None}},),
+    ),
+    Example(
         "the successor was used, then the old token comes from elsewhere, and the server takes it",
         (
             token("10 09:00", "r1", ["mail.read"], token_kind="refresh", ip="192.0.2.1"),
@@ -164,6 +176,14 @@ FIRES = (
         ),
         ({"verdict": "violation", "severity": "high", "token_id": "c1", "detail": {"again_after_s": 40.0}},),
     ),
+    Example(
+        "a code is redeemed twice, and the log does not name what was given for it",
+        tuple(
+            token(when, None, ["mail.read"], parent_token_id="c1", grant_type="authorization_code")
+            for when in ("10 09:01", "10 09:04")
+        ),
+        ({"verdict": "violation", "token_id": "c1", "events": 2},),
+    ),
 )
 
 SILENT = (
@@ -226,6 +246,7 @@ SILENT = (
         (
             token("10 09:00", "r1", ["mail.read"], token_kind="refresh"),
             refreshed("10 10:00", "a1", "r1", ["mail.read"]),
+            refreshed("10 10:00", "r1", "r1", ["mail.read"], token_kind="refresh"),
             use("10 10:05", "GET /v1/messages/7", "a1"),
             refreshed("10 11:00", "a2", "r1", ["mail.read"]),
         ),
@@ -295,6 +316,28 @@ UNDECIDABLE = (
                 "token_id": "r1",
                 "events": 2,
                 "detail": {"reason": "a refresh names no tenant, and several have a token of this id"},
+            },
+        ),
+    ),
+    Example(
+        "two tenants have tokens of the ids that were given for it, and what used these names no tenant",
+        (
+            *_OF_TWO_TENANTS,
+            _REPLACED,
+            refreshed("10 10:00", "a1", "r1", ["mail.read"], tenant="north"),
+            token("10 10:20", "a1", ["mail.read"], tenant="south", grant_id="g2"),
+            token("10 10:20", "r2", ["mail.read"], token_kind="refresh", tenant="south", grant_id="g2"),
+            use("10 10:30", "GET /v1/messages/7", "a1"),
+            refreshed("10 11:00", "a3", "r2", ["mail.read"]),
+            refreshed("10 11:30", "r4", "r1", ["mail.read"], tenant="north"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "tenant": "north",
+                "detail": {
+                    "reason": "nothing that was given for it was seen used before: the answer may have been lost"
+                },
             },
         ),
     ),
