@@ -165,17 +165,16 @@ def test_random_histories(desk, kept_going, batch):
 
 
 def test_without_a_log_of_revocations_it_is_not_known_whether_the_family_was_ended(desk, kept_going):
+    kind = {"token_kind": "refresh", "tenant": "north"}
     rows = [
-        token("10 09:00", "r1", ["mail.read"], token_kind="refresh"),
-        refreshed("10 10:00", "r2", "r1", ["mail.read"], token_kind="refresh"),
-        refreshed("10 11:00", "r3", "r2", ["mail.read"], token_kind="refresh"),
-        refreshed("10 12:00", "r4", "r1", ["mail.read"], token_kind="refresh"),
+        token("10 09:00", "r1", ["mail.read"], **kind),
+        refreshed("10 10:00", "r2", "r1", ["mail.read"], **kind),
+        refreshed("10 11:00", "r3", "r2", ["mail.read"], **kind),
+        refreshed("10 12:00", "r4", "r1", ["mail.read"], **kind),
+        *(row for row in WATCHED if row.get("tenant") == "south"),
     ]
-    records = [
-        {**row, "event_id": f"e{number}"}
-        for number, row in enumerate([*kept_going, *rows])
-        if row["log"] != "revocation"
-    ]
+    issued = [row for row in kept_going if row["log"] != "revocation"]
+    records = [{**row, "event_id": f"e{number}"} for number, row in enumerate([*issued, *rows])]
     with desk.store(desk.write("log.ndjson", records)) as store:
         (found,) = detect.run(store, ["REV-7"])
         (row,) = found.to_dicts()

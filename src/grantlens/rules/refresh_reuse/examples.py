@@ -122,10 +122,10 @@ FIRES = (
     Example(
         "the server says itself that a refresh token came again, and goes on with the one that took its place",
         (
-            token("10 09:00", "r1", ["mail.read"], token_kind="refresh"),
-            refreshed("10 10:00", "r2", "r1", ["mail.read"], token_kind="refresh"),
-            {**REFUSED, "parent_token_id": "r1"},
-            refreshed("10 12:00", "r3", "r2", ["mail.read"], token_kind="refresh"),
+            token("10 09:00", "r1", ["mail.read"], token_kind="refresh", tenant="north"),
+            _REPLACED,
+            {**REFUSED, "parent_token_id": "r1", "tenant": "north"},
+            refreshed("10 12:00", "r3", "r2", ["mail.read"], token_kind="refresh", tenant="north"),
         ),
         ({"severity": "critical", "token_id": "r1", "events": 2, "detail": {"family_ended": False}},),
     ),
