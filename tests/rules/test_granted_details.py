@@ -9,7 +9,7 @@ import pytest
 from grantlens import detect
 from grantlens.register.identities import Identities
 from grantlens.register.register import Register
-from grantlens.rule.example import consent, moment, token, use
+from grantlens.rule.example import consent, moment, revoked, token, use
 from grantlens.schema.register import DETAILS_TYPE
 
 ERROR = 5.0
@@ -352,7 +352,9 @@ def test_a_call_says_how_it_came_to_its_grant_and_only_of_its_own_tenant(desk):
 
 
 def test_which_records_tell_what_was_granted(desk):
-    """Every issue of the token, whatever its kind; else consents and changes of the grant; and of tokens alone nobody knows which was used."""
+    """Every issue of the token that says so, whatever its kind; else consents and changes of the grant, of the life in which the call fell; and of
+    tokens alone nobody knows which was used.
+    """
     kind = {
         "type": "payment",
         "absent_actions": "none",
@@ -380,6 +382,19 @@ def test_which_records_tell_what_was_granted(desk):
             consent("10 09:00", None, client, client_id=client, kind="change", **says(second)),
             pay(client),
         ]
+    key = {"kind": "credential", "client_id": "renewed", "grant_id": "renewed"}
+    records += [
+        token("10 09:00", "key", [], **key, **says("status")),
+        token("10 09:30", "key", [], **key),
+        pay("renewed", "key"),
+        consent("10 08:00", None, "ended", client_id="ended", **says("status")),
+        pay("ended"),
+        revoked("10 11:20", "grant", grant_id="ended", client_id="ended", event_id="r1"),
+        consent("10 08:00", None, "given again", client_id="given again", **says("initiate")),
+        revoked("10 09:00", "grant", grant_id="given again", client_id="given again", event_id="r2"),
+        consent("10 10:00", None, "given again", client_id="given again", **says("status")),
+        pay("given again"),
+    ]
     for client, first, second in (
         ("once", "initiate", "status"),
         ("lately", "status", "initiate"),
@@ -397,6 +412,7 @@ def test_which_records_tell_what_was_granted(desk):
     assert none == []
     assert {row["client_id"]: (row["verdict"], row["events"]) for row in rows} == {
         **dict.fromkeys(("token", "refresh", "exchange", "credential"), ("violation", 2)),
+        **dict.fromkeys(("renewed", "ended", "given again"), ("violation", 2)),
         "changed": ("violation", 3),
         "once": ("indeterminate", 3),
         "lately": ("indeterminate", 3),

@@ -89,7 +89,6 @@ asked AS (
     FROM (FROM usage_row SEMI JOIN claimed USING (target_id) WHERE outcome = 'success' AND used_at >= $since AND used_at < $until) u
     JOIN named_caller c ON c.caller_id = u.caller_id
     JOIN clock_error b ON b.source = c.source AND b.tenant IS NOT DISTINCT FROM c.tenant AND b.log = 'usage'
-    SEMI JOIN claimed t ON t.target_id = u.target_id AND (t.source IS NULL OR t.source = c.source)
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
     LEFT JOIN caller_end e ON e.caller_id = u.caller_id
     WHERE NOT coalesce(s.phase = 'ended', false) AND NOT coalesce(u.used_at > e.ended_at, false)
