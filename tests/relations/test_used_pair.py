@@ -187,3 +187,27 @@ def test_a_call_is_counted_once_though_its_grant_ended_before_it_was_given_by_cl
     pairs = bench.answers("used_pair")
     assert sum(pair["events"] for pair in pairs) == len(calls)
     assert all(pair["grant_ended"] for pair in pairs)
+
+
+def test_a_token_that_is_over_is_used_before_its_grant_is_given_again_and_after_by_a_clock_that_is_behind(bench):
+    world = tale(
+        ("consent", 0, ["r"]), ("token", 1, ["r"]), ("token", 2, None), ("revoke", 60), ("consent", 300, ["r"]), ("consent", 330, ["w"]), ("revoke", 700)
+    )  # fmt: skip
+    call = {"outcome": "success", "client_id": "a", "subject_id": "x", "resource_server": "odd", "call": "GET /r"}
+    calls = [
+        {**call, "event_id": f"{name}-{second}", "token_id": name, "used_at": NOON + (second - 120) * SECOND}
+        for name in ("t1", "t2")
+        for second in (200, 315, 400, 800)  # by the truth, two minutes after the stamps
+    ]
+    behind = {"error_s": 5.0, "grid_s": 0.0, "offset_s": -120.0}
+    bench.lay([{**world, "usage": calls, "clock": {("usage", None): behind}}])
+    told = defaultdict(list)
+    for pair in bench.answers("used_pair"):
+        assert pair["ended"]
+        told[pair["caller_id"], pair["grant_ended"]].append(
+            (pair["events"], pair["first_used_at"], pair["last_used_at"])
+        )
+    for over, first, last in ((False, 315, 400), (True, 200, 800)):
+        for name in (1, 2):
+            events, begun, until = zip(*told[name, over], strict=True)
+            assert (sum(events), min(begun), max(until)) == (2, *(NOON + (at - 120) * SECOND for at in (first, last)))
