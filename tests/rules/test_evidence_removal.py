@@ -322,6 +322,14 @@ def test_a_silence_of_the_log_that_follows_at_once_is_told(desk, stopped, until,
     assert found["title"].endswith(SILENT) == bool(hours)
 
 
+@pytest.mark.parametrize(("tenant", "hours"), [("north", 12.033), ("south", None)])
+def test_a_silence_is_told_of_the_tenant_that_was_silent(desk, tenant, hours):
+    busy = [{**row, "tenant": "north"} for row in (*minutes(10, 0, 720), *minutes(11, 1, 720))]
+    own = [{**row, "tenant": tenant} for row in (read("10 11:00"), removed("10 11:58:30"))]
+    (found,) = told(desk, [], [*busy, *own], window={"until": "2026-07-12T00:00:00Z"})
+    assert found["detail"]["silent_hours"] == hours
+
+
 def test_a_gap_in_the_time_before_leaves_it_open(desk):
     days = [*minutes(9, 0, 1440), *minutes(10, 0, 720), *minutes(11, 0, 720)]
     assert [row["verdict"] for row in told(desk, [], [*days, removed("11 11:00")])] == ["indeterminate"]

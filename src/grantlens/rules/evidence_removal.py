@@ -83,8 +83,8 @@ party AS (
 actor AS (
     SELECT p.*
     FROM party p
-    SEMI JOIN (SELECT q.source, q.tenant, q.kind, q.name FROM removing r JOIN party q USING (caller_id) WHERE r.used_at >= $since) q
-        ON q.source = p.source AND coalesce(q.tenant = p.tenant, true) AND q.kind = p.kind AND q.name = p.name
+    SEMI JOIN (SELECT q.source, q.kind, q.name FROM removing r JOIN party q USING (caller_id) WHERE r.used_at >= $since) q
+        ON q.source = p.source AND q.kind = p.kind AND q.name = p.name
 ),
 act AS (
     SELECT c.source, c.tenant, c.kind, c.name, u.usage_id, u.used_at, a.target_id IS NULL AS is_other,
@@ -99,12 +99,12 @@ act AS (
 -- What names no tenant may be of the one that another call of its party names.
 before AS (
     SELECT usage_id, max(last_other) AS last_other, bool_or(other_beside) AS other_beside,
-           max(CASE WHEN tenant IS NULL THEN last_named_at ELSE last_unnamed_at END) AS last_perhaps_at
+           max(CASE WHEN tenant IS NULL THEN last_of_any_at ELSE last_unnamed_at END) AS last_perhaps_at
     FROM (
         SELECT usage_id, tenant, is_other, bool_or(is_other) OVER (PARTITION BY source, tenant, kind, name, used_at) AS other_beside,
                max(other) OVER (
                    PARTITION BY source, tenant, kind, name ORDER BY epoch_us(used_at) RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS last_other,
-               max(used_at) FILTER (is_other AND tenant IS NOT NULL) OVER until_then AS last_named_at,
+               max(used_at) FILTER (is_other) OVER until_then AS last_of_any_at,
                max(used_at) FILTER (is_other AND tenant IS NULL) OVER until_then AS last_unnamed_at
         FROM act
         WINDOW until_then AS (PARTITION BY source, kind, name ORDER BY used_at RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
