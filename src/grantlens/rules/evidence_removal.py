@@ -18,7 +18,7 @@ def told(when: str, operation: str, **more: Any) -> dict[str, Any]:
 
 RULE = Rule(
     id="INT-7",
-    version=3,
+    version=4,
     name="evidence_removal",
     key=("client_id", "subject_id", "operation"),
     question="Who acted, and then stopped or deleted the logs and records that tell of it?",
