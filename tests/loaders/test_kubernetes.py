@@ -197,6 +197,13 @@ def test_an_old_cluster_names_no_credential_and_no_expiry(load):
     assert row["expires_at"] == datetime(2026, 7, 1, 10, 10, 0, 1, tzinfo=UTC)
 
 
+def test_a_pods_own_token_does_not_end_when_the_answer_says(load):
+    """By 3607 seconds the API server knows it, and makes it for a year."""
+    asked = {"spec": {"expirationSeconds": 3607, "boundObjectRef": {"kind": "Pod", "name": "robot-0"}}}
+    assert load([token_request(requestObject=asked)]).one("issuance")["expires_at"] is None
+    assert load([token_request(requestObject=asked, responseObject=None)]).one("issuance")["expires_at"] is None
+
+
 def test_a_refused_token_is_no_token(load):
     reasons = [load([token_request(code)]).one("issuance")["denial_reason"] for code in (401, 403, 201)]
     assert reasons == ["token", "policy", None]
@@ -423,11 +430,37 @@ def as_panther(record):
     return record | times | {"p_log_type": "Amazon.EKS.Audit", "p_any_ip_addresses": ["198.51.100.7"]}
 
 
+def as_table(record, held=lambda value: value):
+    """Write the columns of Azure's table AKSAudit, in which an object may stand as text."""
+    return {
+        "TimeGenerated": record["stageTimestamp"],
+        "AuditId": record["auditID"],
+        "RequestUri": record["requestURI"],
+        "RequestReceivedTime": record["requestReceivedTimestamp"],
+        "StageReceivedTime": record["stageTimestamp"],
+        "SourceIps": held(record["sourceIPs"]),
+        "Type": "AKSAudit",
+        **{name: record.get(name[0].lower() + name[1:]) for name in ("Level", "Stage", "Verb", "UserAgent")},
+        **{
+            name: held(record.get(name[0].lower() + name[1:]))
+            for name in ("User", "ObjectRef", "RequestObject", "ResponseObject", "ResponseStatus", "Annotations")
+        },
+    }
+
+
+def as_elastic(record):
+    """Write the event as the fields that Elastic keeps of it, in which the names of annotations have no dots."""
+    told = {name.replace(".", "_"): value for name, value in record.get("annotations", {}).items()}
+    return {"@timestamp": record["stageTimestamp"], "kubernetes": {"audit": record | {"annotations": told}}}
+
+
 WRITTEN = {
     "Panther": as_panther,
     "Elastic": lambda record: {"event": {"original": json.dumps(record)}},
     "CloudWatch": lambda record: {"timestamp": 1782900000000, "message": json.dumps(record)},
     "Azure": lambda record: {"category": "kube-audit", "resourceId": "/X/Y", "properties": {"log": json.dumps(record)}},
+    "Azure, opened": lambda record: {"category": "kube-audit-admin", "properties": {"log": record, "stream": "stdout"}},
+    "Elastic's fields": as_elastic,
     "container": lambda record: {"log": json.dumps(record) + "\n", "stream": "stdout"},
 }
 
@@ -442,6 +475,20 @@ def test_a_dialect_gives_the_same_rows(load, dialect):
     assert plain.rows == other.rows
     mixed = [WRITTEN[dialect](record) if number % 2 else record for number, record in enumerate(EVERY_KIND)]
     assert load(mixed).counts() == plain.counts()
+
+
+@pytest.mark.parametrize("held", [lambda value: value, json.dumps])
+def test_a_table_of_azure_gives_the_same_rows_but_for_whom_was_impersonated(load, held):
+    told = [{key: value for key, value in record.items() if key != "impersonatedUser"} for record in EVERY_KIND]
+    plain, other = load(told), load([as_table(record, held) for record in told])
+    assert other.batch["loader"] == "kubernetes"
+    assert plain.counts() == other.counts()
+    assert plain.rows == other.rows
+
+
+def test_a_body_that_the_table_left_out_takes_nothing_else_with_it(load):
+    row = load([as_table(token_request()) | {"RequestObject": "skipped-too-big-size-object"}]).one("issuance")
+    assert (row["token_id"], row["client_id"]) == (JTI, ACCOUNT)
 
 
 @settings(max_examples=6)

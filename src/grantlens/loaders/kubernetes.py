@@ -16,6 +16,8 @@ What the mapping decides, and why:
   tells it; of a deletion the body alone, where it was logged, as the API server reads the query only where there is no body.
   A deletion that asks for a dry run in a body that the level Metadata leaves out looks like any other.
   A token that was asked for as a dry run is issued all the same, and works.
+- **Expiry** is what was answered, else what was asked for, but for 3607 seconds: by that number the API server knows a pod's own token,
+  which it makes for a year (EKS for 90 days) while it answers with an hour; later use is no fault (`authentication.k8s.io/stale-token`).
 - A token has no end in the log but that of its account. Which secret held a token, its deletion does not say.
 - **A binding** gives a role, not scopes: it is kept as authorization detail. Only the level Request shows its subjects, and of a
   patch (`kubectl apply`) only what it sets: subjects without their role, or the role alone. A JSON patch is not read.
@@ -42,7 +44,8 @@ _EVENT = """{
         "subjects": [{"kind": "VARCHAR", "name": "VARCHAR", "namespace": "VARCHAR"}]},
     "responseObject": {"metadata": {"name": "VARCHAR"}, "spec": {"audiences": ["VARCHAR"]}, "status": {"expirationTimestamp": "VARCHAR"}},
     "annotations": {"authorization.k8s.io/decision": "VARCHAR", "authentication.kubernetes.io/issued-credential-id": "VARCHAR",
-        "authentication.k8s.io/issued-credential-id": "VARCHAR"}
+        "authentication.k8s.io/issued-credential-id": "VARCHAR", "authorization_k8s_io/decision": "VARCHAR",
+        "authentication_kubernetes_io/issued-credential-id": "VARCHAR"}
 }"""
 
 _SPELLED = "SELECT line_no, r AS e FROM record WHERE r IS NOT NULL"
@@ -52,17 +55,23 @@ def _is_event(record: Mapping) -> bool:
     return record.get("kind") == "Event" and "verb" in record and "user" in record
 
 
-def _text_in(record: Mapping) -> tuple[str, str] | None:
-    """Return where a shipper put the event as text, and the text."""
-    event, properties = record.get("event"), record.get("properties")
+def _place_in(record: Mapping) -> str | None:
+    """Return where a shipper put the event, as text or as an object."""
+    if {"AuditId", "Verb", "RequestUri", "StageReceivedTime"} <= record.keys():
+        return "columns"
+    event, properties, kubernetes = record.get("event"), record.get("properties"), record.get("kubernetes")
     places = {
         "event": event.get("original") if isinstance(event, Mapping) else None,
         "properties": properties.get("log") if isinstance(properties, Mapping) else None,
         "message": record.get("message"),
         "log": record.get("log"),
+        "kubernetes": kubernetes.get("audit") if isinstance(kubernetes, Mapping) else None,
     }
-    found = ((name, text) for name, text in places.items() if isinstance(text, str) and '"audit.k8s.io/' in text)
-    return next(found, None)
+    return next((name for name, held in places.items() if _holds_event(held)), None)
+
+
+def _holds_event(held: object) -> bool:
+    return '"audit.k8s.io/' in held if isinstance(held, str) else isinstance(held, Mapping) and _is_event(held)
 
 
 def _moment(text: str) -> str:
@@ -82,9 +91,10 @@ SELECT line_no, e.auditID AS audit_id, e.stage AS stage, coalesce(e.stage IN ('R
        e.sourceIPs[-1] AS ip, nullif(e.userAgent, '') AS user_agent,
        e.objectRef AS o, e.requestURI AS uri, nullif(e.responseStatus.code, '') AS code,
        e.requestObject AS asked, e.responseObject AS got,
-       e.annotations."authorization.k8s.io/decision" AS decision,
+       coalesce(e.annotations."authorization.k8s.io/decision", e.annotations."authorization_k8s_io/decision") AS decision,
        regexp_replace(coalesce(e.annotations."authentication.kubernetes.io/issued-credential-id",
-                               e.annotations."authentication.k8s.io/issued-credential-id"), '^JTI=', '') AS issued
+                               e.annotations."authentication.k8s.io/issued-credential-id",
+                               e.annotations."authentication_kubernetes_io/issued-credential-id"), '^JTI=', '') AS issued
 FROM spelled
 """
 
@@ -137,7 +147,7 @@ SELECT line_no, part_id AS event_id, happened_at AS issued_at, received_at, outc
        CASE WHEN meaning = 'token' THEN coalesce(asked.spec.audiences, got.spec.audiences) END AS audience,
        CASE WHEN meaning = 'bind' THEN to_json({{'role': asked.roleRef.kind || '/' || asked.roleRef.name,
             'binding': o.resource || '/' || o.name, 'namespace': o.namespace}}) END AS authorization_details,
-       CASE WHEN meaning = 'token' THEN coalesce({_moment("got.status.expirationTimestamp")},
+       CASE WHEN meaning = 'token' AND asked.spec.expirationSeconds IS DISTINCT FROM '3607' THEN coalesce({_moment("got.status.expirationTimestamp")},
             CASE WHEN regexp_full_match(asked.spec.expirationSeconds, '\\d{{1,9}}')
                  THEN happened_at + to_seconds(TRY_CAST(asked.spec.expirationSeconds AS INTEGER)) END) END AS expires_at,
        CASE WHEN meaning = 'bind' THEN authority END AS consent_actor,
@@ -188,31 +198,61 @@ WHERE NOT is_earlier
        OR (code IS NULL AND decision IS DISTINCT FROM 'forbid' AND stage IS DISTINCT FROM 'Panic'))
 """
 
+# What AKS calls the parts of an event in the columns of a table; those that hold objects may hold them as text.
+_COLUMNS = {
+    "auditID": "AuditId",
+    "stage": "Stage",
+    "requestURI": "RequestUri",
+    "verb": "Verb",
+    "userAgent": "UserAgent",
+    "requestReceivedTimestamp": "RequestReceivedTime",
+    "stageTimestamp": "StageReceivedTime",
+}
+_OBJECTS = {
+    "user": "User",
+    "sourceIPs": "SourceIps",
+    "objectRef": "ObjectRef",
+    "responseStatus": "ResponseStatus",
+    "requestObject": "RequestObject",
+    "responseObject": "ResponseObject",
+    "annotations": "Annotations",
+}
+_TABLE = ", ".join(
+    [f"'{name}', r.\"{column}\"" for name, column in _COLUMNS.items()]
+    + [f"'{name}', TRY_CAST(r.\"{column}\" AS JSON)" for name, column in _OBJECTS.items()]
+)
+
 _WRAPPED = {
     "event": ('{"event": {"original": "VARCHAR"}}', "r.event.original"),
     "properties": ('{"properties": {"log": "VARCHAR"}}', "r.properties.log"),
     "message": ('{"message": "VARCHAR"}', "r.message"),
     "log": ('{"log": "VARCHAR"}', "r.log"),
+    "kubernetes": ('{"kubernetes": {"audit": "VARCHAR"}}', "r.kubernetes.audit"),
+    "columns": (
+        "{" + ", ".join(f'"{column}": "VARCHAR"' for column in (_COLUMNS | _OBJECTS).values()) + "}",
+        f'CASE WHEN r."AuditId" IS NOT NULL THEN json_object({_TABLE}) END',
+    ),
 }
-"""Where shippers put the event as text: Elastic, diagnostic settings of Azure, CloudWatch Logs of EKS, container logs."""
+"""Where shippers put the event: Elastic's original, diagnostic settings of Azure, CloudWatch Logs of EKS, container logs, Elastic's
+own fields, the tables AKSAudit and AKSAuditAdmin of Log Analytics."""
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Look for the event where it is; one that lies bare among others is read all the same."""
-    found = next(filter(None, map(_text_in, (record for record in sample if not _is_event(record)))), None)
+    found = next(filter(None, map(_place_in, (record for record in sample if not _is_event(record)))), None)
     if found is None:
         return LOADER
-    fields, text = _WRAPPED[found[0]]
-    spelled = f"""SELECT line_no, TRY(from_json({text}, '{_EVENT}')) AS e
-                  FROM record WHERE json_valid({text}) AND json_type({text}) = 'OBJECT'"""
+    fields, text = _WRAPPED[found]
+    spelled = f"""SELECT line_no, TRY(from_json(held, '{_EVENT}')) AS e FROM (SELECT line_no, {text} AS held FROM record)
+                  WHERE json_valid(held) AND json_type(held) = 'OBJECT'"""
     return replace(LOADER, fields=fields, steps={**LOADER.steps, "spelled": spelled}, otherwise=LOADER, dialect=None)
 
 
 LOADER = Loader(
     name="kubernetes",
-    version=5,
+    version=6,
     title="Kubernetes audit log",
-    recognise=mostly(lambda record: _is_event(record) or _text_in(record) is not None),
+    recognise=mostly(lambda record: _is_event(record) or _place_in(record) is not None),
     fields=_EVENT,
     dialect=_fitted,
     # Of issuance only tokens that the API server made: certificates and tokens from elsewhere are not logged.
