@@ -344,6 +344,43 @@ def test_calls_of_libraries_that_name_no_operation_of_the_conventions(
     assert (row["resource_id"], row["tool_call_id"], row["outcome"]) == (resource_id, tool_call_id, "success")
 
 
+def test_who_calls_another_agent_is_not_the_agent_that_is_called(load):
+    asked = {"a2a__method__name": "SendMessage", "gen_ai__agent__name": "billing", "gen_ai__conversation__id": "c1"}
+    made = {"gen_ai__operation__name": "create_agent", "gen_ai__agent__id": "asst-7", "gen_ai__agent__name": "helper"}
+    spans = [
+        span(1, server__address="billing.example", **asked),
+        span(2, kind=2, error__type="-32001", status={"code": 2}, **asked),
+        span(3, gen_ai__provider__name="acme.ai", gen_ai__request__model="m-1", **made),
+    ]
+    loaded = load([export(spans[0], spans[2]), export(spans[1], service="billing-service")])
+    assert loaded.batch["loader"] == "otel_genai"
+    caller, creator, called = loaded.rows["usage"]
+    assert (caller["client_id"], caller["client_name"]) == ("planner", None)
+    assert (caller["operation"], caller["resource_server"]) == ("SendMessage", "billing.example")
+    assert (caller["resource_id"], caller["session_id"], caller["outcome"]) == ("billing", "c1", "success")
+    assert (called["client_id"], called["resource_server"], called["outcome"]) == (None, "billing-service", "error")
+    assert (creator["client_id"], creator["operation"], creator["resource_id"]) == ("planner", "create_agent", "asst-7")
+
+
+def test_a_file_of_agents_that_call_agents_is_recognised(load):
+    assert load([export(span(1, a2a__method__name="GetTask"))]).one("usage")["operation"] == "GetTask"
+
+
+def test_a_turn_of_a_conversation_is_no_call(load):
+    loaded = load([export(span(1, gen_ai__operation__name="handle_conversation_turn"), span(2, **CALL))])
+    assert loaded.ignored == {"step of an agent, no call": 1}
+
+
+def test_tools_called_through_dockers_gateway(load):
+    called = {"mcp__tool__name": "close_ticket", "mcp__server__name": "tickets", "mcp__server__type": "docker"}
+    row = load([export(span(1, **called), service="docker-mcp-gateway")]).one("usage")
+    assert (row["operation"], row["resource_server"], row["client_id"]) == (
+        "close_ticket",
+        "tickets",
+        "docker-mcp-gateway",
+    )
+
+
 def test_spans_of_openinference_are_read_by_their_kind(load):
     spans = [
         span(1, openinference__span__kind="TOOL", tool__name="close_ticket", tool__id="c1", session__id="s1", user__id="jo"),
