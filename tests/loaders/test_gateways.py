@@ -14,7 +14,7 @@ from grantlens.loaders.mapped.unpacking import pairs_of
 from grantlens.store import Store
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
-NAMES = ("agentgateway", "envoy_ai_gateway", "kong", "litellm", "otel_genai")
+NAMES = ("agentgateway", "cloudflare_mcp_portal", "envoy_ai_gateway", "kong", "litellm", "otel_genai")
 
 EXPECTED = {
     "envoy-ai-gateway-access.ndjson": ("envoy_ai_gateway", {"records": 2, "usage": 2}, {}),
@@ -342,6 +342,35 @@ def test_calls_of_libraries_that_name_no_operation_of_the_conventions(
     row = loaded.one("usage")
     assert (loaded.batch["loader"], row["operation"]) == ("otel_genai", operation)
     assert (row["resource_id"], row["tool_call_id"], row["outcome"]) == (resource_id, tool_call_id, "success")
+
+
+def portal(when, method="tools/call", **more):
+    """Write a request as the dataset mcp_portal_logs of Cloudflare's Logpush names its fields."""
+    empty = dict.fromkeys(("Error", "PromptGetName", "ResourceReadURI", "ToolCallName"), "")
+    who = {"UserEmail": "jo@acme.example", "UserID": "u-1", "ClientIP": "203.0.113.9", "SessionID": "s1"}
+    where = {"PortalID": "portal-1", "ServerID": "tickets", "ServerURL": "https://tickets.example/mcp"}
+    return empty | who | where | {"Datetime": when, "Method": method, "Success": True} | more
+
+
+def test_requests_at_a_portal_of_cloudflare(load):
+    loaded = load(
+        [
+            portal("2026-07-01T10:00:00Z", ToolCallName="close_ticket"),
+            portal(1782900001, Success=False, Error="tool is not enabled"),
+            portal(1782900002000000000, "resources/read", ResourceReadURI="file:///a", UserID=""),
+            portal("yesterday"),
+        ]
+    )
+    assert loaded.batch["loader"] == "cloudflare_mcp_portal"
+    assert loaded.counts() == {"records": 4, "usage": 3, "rejected": 1}
+    called, refused, read = loaded.rows["usage"]
+    assert called | {
+        "used_at": datetime(2026, 7, 1, 10, 0, 0, 0, UTC), "operation": "close_ticket", "subject_id": "u-1", "subject_name": "jo@acme.example",
+        "resource_server": "https://tickets.example/mcp", "session_id": "s1", "outcome": "success", "ip": "203.0.113.9", "client_id": None,
+    } == called  # fmt: skip
+    assert (refused["operation"], refused["outcome"]) == ("tools/call", "error"), "a call of an unknown tool is kept"
+    assert (read["resource_id"], read["subject_id"]) == ("file:///a", "jo@acme.example")
+    assert [row["used_at"].second for row in (refused, read)] == [1, 2]
 
 
 def test_who_calls_another_agent_is_not_the_agent_that_is_called(load):
