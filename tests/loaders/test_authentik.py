@@ -80,11 +80,26 @@ def test_impersonated_person_is_the_subject(load):
     )
 
 
-@pytest.mark.parametrize("method", ["token", "jwt", "oauth_client_secret", "password"])
-def test_login_of_a_client_is_a_token(load, method):
-    """The event that authentik writes for client credentials, by its `views/token.py`."""
+SOURCE = {"source": {"pk": "s1", "app": "authentik_sources_oauth", "name": "ci", "model_name": "oauthsource"}}
+PROVIDER = {"provider": {"pk": 3, "app": "authentik_providers_oauth2", "name": "chat", "model_name": "oauth2provider"}}
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "kind"),
+    [
+        ("oauth_client_secret", {}, "service"),
+        ("jwt", SOURCE, "service"),
+        ("jwt", PROVIDER, None),
+        ("token", {"identifier": "ada-mail"}, None),
+        ("jwt", "********************", None),
+        ("password", {}, None),
+    ],
+)
+def test_login_of_a_client_is_a_token(load, method, args, kind):
+    """The event that authentik writes for client credentials, by its `views/token.py`: an app password may be a person's."""
     user = {"pk": 31, "email": "", "username": "ak-Wiki-client_credentials"}
-    context = {"auth_method": method, "application": authorisation()["authorized_application"]}
+    application = authorisation()["authorized_application"]
+    context = {"auth_method": method, "auth_method_args": args, "application": application}
     loaded = load([event("login", context, user=user)])
     if method == "password":
         assert loaded.ignored == {"sign-in of a person": 1}
@@ -92,7 +107,7 @@ def test_login_of_a_client_is_a_token(load, method):
     row = loaded.one("issuance")
     assert (row["kind"], row["token_kind"], row["token_id"]) == ("token", "access", None)
     assert (row["client_id"], row["client_name"]) == ("app-1", "Wiki")
-    assert (row["subject_id"], row["subject_kind"], row["scopes"], row["consent_kind"]) == ("31", "service", None, None)
+    assert (row["subject_id"], row["subject_kind"], row["scopes"], row["consent_kind"]) == ("31", kind, None, None)
 
 
 def as_logged(record):

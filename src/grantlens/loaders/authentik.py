@@ -12,7 +12,9 @@ What the mapping decides, and why:
   tokens that follow are not logged.
 - The same event tells a sign-on by SAML, WS-Federation or remote access, and then has no scopes: no consent is made of it.
 - A token by client credentials is logged as a `login` that names the application and how the client proved itself (`token`,
-  `jwt`, `oauth_client_secret`; authentik's `views/token.py`). The token's id is not told.
+  `jwt`, `oauth_client_secret`; authentik's `views/token.py`). The token's id is not told. Whose it is: of an account that authentik makes
+  for the application (by its secret) or for the subject of a source's assertion; else of whoever's app password or token was shown, who
+  may be a person.
 - The containers write every event to their log too, which authentik recommends for forwarding: `"event": "Created Event"`, with
   `timestamp` for `created`, and neither key nor app. Such lines and the same events by API are counted twice. The time is the
   container's, which is UTC; the other lines of that log are ignored.
@@ -36,7 +38,7 @@ _FIELDS = """{
     "event": "VARCHAR", "logger": "VARCHAR", "timestamp": "VARCHAR",
     "user": {"pk": "VARCHAR", "username": "VARCHAR", "on_behalf_of": {"pk": "VARCHAR", "username": "VARCHAR"}},
     "context": {"scopes": "VARCHAR", "authorized_application": "VARCHAR", "model": "VARCHAR", "diff": "VARCHAR", "token": "VARCHAR",
-        "secret": "VARCHAR", "provider": "VARCHAR", "application": "VARCHAR", "auth_method": "VARCHAR",
+        "secret": "VARCHAR", "provider": "VARCHAR", "application": "VARCHAR", "auth_method": "VARCHAR", "auth_method_args": "VARCHAR",
         "http_request": {"path": "VARCHAR", "user_agent": "VARCHAR"}}
 }"""
 
@@ -97,7 +99,10 @@ SELECT line_no, pk AS event_id, happened_at AS issued_at,
        CASE WHEN meaning IN ('consent', 'client token') THEN app.name END AS client_name,
        CASE WHEN meaning <> 'refresh' THEN person END AS subject_id,
        CASE WHEN meaning <> 'refresh' THEN person_name END AS subject_name,
-       CASE WHEN meaning = 'client token' THEN 'service' WHEN meaning <> 'refresh' AND person IS NOT NULL THEN 'user' END AS subject_kind,
+       CASE WHEN meaning <> 'client token' THEN CASE WHEN meaning <> 'refresh' AND person IS NOT NULL THEN 'user' END
+            WHEN context.auth_method = 'oauth_client_secret' THEN 'service'
+            WHEN context.auth_method = 'jwt' AND TRY(from_json(context.auth_method_args, '{"source": "VARCHAR"}')).source IS NOT NULL
+            THEN 'service' END AS subject_kind,
        actors AS actor_chain,
        CASE WHEN meaning = 'consent' AND context.scopes = '' THEN []
             WHEN meaning = 'consent' THEN regexp_split_to_array(context.scopes, ',? ') END AS scopes,
@@ -167,7 +172,7 @@ SELECT line_no, 'created is no time' FROM known WHERE meaning IS NOT NULL AND cr
 
 LOADER = Loader(
     name="authentik",
-    version=2,
+    version=3,
     title="authentik events",
     recognise=mostly(_is_event),
     fields=_FIELDS,
