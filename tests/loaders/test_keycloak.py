@@ -293,6 +293,31 @@ def test_flat_json_needs_a_time_and_takes_one_with_its_offset(loaded):
     assert got.one("issuance")["issued_at"] == datetime(2026, 7, 1, 10, 0, 0, 250000, UTC)
 
 
+def test_webhooks_of_phase_two_tell_the_same(loaded):
+    """By its pages and by records in tests of others: a prefix to the type, and who it was apart from what was told."""
+    more = {"token_id": "t1", "refresh_token_id": "r1", "refresh_token_type": "Refresh", "scope": "openid mail"}
+    plain = rest("CODE_TO_TOKEN", **more)
+    who = {name: plain.pop(name) for name in ("clientId", "userId", "sessionId", "ipAddress") if name in plain}
+    told = {**plain, "type": "access.CODE_TO_TOKEN", "uid": "delivery-1", "realmName": "shop", "authDetails": who}
+    same, sent = loaded(rest("CODE_TO_TOKEN", **more)), loaded(told)
+    assert sent.rows["issuance"] == same.rows["issuance"]
+    assert len(sent.rows["issuance"]) == 2
+    refused = told | {"type": "access.CODE_TO_TOKEN_ERROR", "error": "invalid_code"}
+    assert loaded(refused).one("issuance")["outcome"] == "denied"
+    ended = admin("DELETE", "USER", "users/u-9") | {"type": "admin.USER-DELETE", "uid": "delivery-2"}
+    ended["authDetails"] = {**ended["authDetails"], "sessionId": "of the admin"}
+    row = loaded(ended).one("revocation")
+    assert (row["kind"], row["subject_id"], row["session_id"], row["event_id"]) == (
+        "disable",
+        "u-9",
+        None,
+        "delivery-2",
+    )
+    secret = admin("ACTION", "CLIENT", "clients/c-9/client-secret") | {"type": "admin.CLIENT-ACTION"}
+    secret["authDetails"] = ended["authDetails"]
+    assert loaded(secret).one("issuance")["session_id"] is None
+
+
 def test_the_servers_log_as_json_holds_the_event_in_its_message(loaded):
     message = new("REFRESH_TOKEN_ERROR", error="invalid_token").split(") ", 1)[1]
     record = {"timestamp": "2026-07-01T12:00:00.25+02:00", "loggerName": "org.keycloak.events", "message": message}

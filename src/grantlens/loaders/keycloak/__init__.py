@@ -6,6 +6,7 @@ What the mapping decides, and why:
   zone knows twice (the clock is put back) or never is rejected, not guessed; load such an hour by itself with a fixed
   zone, such as Etc/GMT-2. A time of day without a date is rejected, unless a collector wrote date and zone before it.
 - Docker's driver json-file puts each line into the `log` of a record. The time that it adds is not needed.
+- Phase Two's webhooks (`ext-event-webhook`) put `access.` before the type of a user's event, and who did it into `authDetails`.
 - The server's log as JSON names the logger `loggerName`, or `log.logger` in the form of the Elastic Common Schema.
 - **Token id** is the `jti` of the token, as it stands there, prefix included (`onrtac:...`). The refresh token that
   comes with it is a row of its own.
@@ -49,7 +50,7 @@ from grantlens.loaders.settings import Settings
 _LINE = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\s+[A-Z]+\s+\[org\.keycloak\.")
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?=\s+[A-Z]+\s+\[|$)")
 _SUCCESS = re.compile(r"\[org\.keycloak\.events\].*?type\W{1,3}[A-Z0-9_]+", re.I)
-_TYPE = re.compile(r"[A-Z][A-Z0-9_]{3,}")
+_TYPE = re.compile(r"(access\.)?[A-Z][A-Z0-9_]{3,}")
 
 
 def _unwrapped(record: Mapping) -> Mapping:
@@ -69,7 +70,7 @@ def _is_event(record: Mapping) -> bool:
     who = {"realmId", "realmName", "authDetails"} & record.keys()
     if "operationType" in record and "resourceType" in record:
         return bool(who)
-    told = {"clientId", "userId", "details"} & record.keys()
+    told = {"clientId", "userId", "details", "authDetails"} & record.keys()
     return bool(_TYPE.fullmatch(str(record.get("type")))) and bool(who) and len(told) > 1
 
 
@@ -292,7 +293,7 @@ SELECT line_no, 'no JSON object' FROM told WHERE (is_text AND logger IS NULL AND
 
 LOADER = Loader(
     name="keycloak",
-    version=5,
+    version=6,
     title="Keycloak events: server log, JSON listeners and admin API",
     recognise=_recognise,
     fields="",

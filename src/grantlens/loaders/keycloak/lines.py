@@ -46,10 +46,10 @@ def _structure(names: tuple[str, ...]) -> str:
 
 
 _JSON = _structure(
-    (*_OUTER, *_DETAILS, "time", "timestamp", "@timestamp", "loggerName", "message", "details", "authDetails")
+    (*_OUTER, *_DETAILS, "uid", "time", "timestamp", "@timestamp", "loggerName", "message", "details", "authDetails")
 )
 _SAID = _structure(("loggerName", "log.logger", "message"))
-_AUTH = _structure(("realmId", "clientId", "userId", "ipAddress"))
+_AUTH = _structure(("realmId", "clientId", "userId", "sessionId", "ipAddress"))
 
 MEANINGS = {
     "CODE_TO_TOKEN": "token",
@@ -175,6 +175,12 @@ def _field(name: str) -> str:
         found = f'coalesce({found}, details."{name}")'
     elif name in ("realmId", "clientId", "userId", "ipAddress"):
         found = f'coalesce({found}, auth."{name}")'
+    elif name == "sessionId":  # beside an admin event it is that of the admin
+        found = f"coalesce({found}, CASE WHEN event.operationType IS NULL THEN auth.sessionId END)"
+    elif name == "id":
+        found = "coalesce(event.id, event.uid)"
+    elif name == "type":
+        found = "regexp_replace(event.type, '^access\\.', '')"
     return f"nullif({found}, 'null') AS \"{name}\""
 
 
