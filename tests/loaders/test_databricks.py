@@ -475,8 +475,23 @@ def test_a_record_of_an_event_hub_that_someone_published_is_read(load):
     """The shape of a tokenLogin in the tests of IBM Guardium's filter for Databricks on Azure, with other values."""
     sent = as_azure(event("tokenLogin", user=OWNER, tokenId="t1", authenticationMethod="API_INT_PAT_TOKEN"))
     row = load([sent]).one("usage")
-    assert (row["token_id"], row["subject_id"], row["outcome"], row["ip"]) == ("t1", OWNER, "success", "198.51.100.7")
+    assert (row["subject_id"], row["outcome"], row["ip"]) == (OWNER, "success", "198.51.100.7")
     assert row["operation"] == "accounts.tokenLogin"
+
+
+def test_an_address_is_kept_without_its_port(load):
+    row = load([event("tokenLogin") | {"sourceIPAddress": "198.51.100.7:50412"}]).one("usage")
+    assert row["ip"] == "198.51.100.7"
+
+
+def test_what_a_notebook_or_job_does_by_itself_uses_no_token_of_a_person(load):
+    inner, outer = (
+        event("tokenLogin", id=method, user=OWNER, tokenId="t1", authenticationMethod=method)
+        for method in ("API_INT_PAT_TOKEN", "API_EXT_PAT_TOKEN")
+    )
+    by_itself, by_token = load([inner, outer]).rows["usage"]
+    assert (by_itself["token_id"], by_itself["client_id"], by_itself["subject_id"]) == (None, None, OWNER)
+    assert (by_token["token_id"], by_token["client_id"], by_token["subject_id"]) == ("t1", OWNER, OWNER)
 
 
 def test_azure_without_a_response_is_rejected_like_any_other(load):

@@ -11,6 +11,8 @@ What the mapping decides, and why:
   workspace writes the same one; no record at hand holds two of the three steps.
 - A personal access token acts as its owner: the owner is client and subject. What has a client id is that client's.
 - `tokenLogin` and its like are uses. What was then called is logged without its token, so this log does not carry usage.
+- Of notebooks and jobs the log has a `tokenLogin` too (`authenticationMethod` `API_INT_PAT_TOKEN`): with a token that the workspace makes for
+  itself and issues to nobody. It is a use for the person, by no client and with no token of theirs (by Databricks' published detections).
 - A temporary credential is exchanged for the caller's own right; its audience is the table, volume, path or credential.
 - A recipient of Delta Sharing holds a token of its own: it is a client, by its name.
 - The status decides: 2xx is success, 401, 403 and 429 are denied. Without a status nobody knows what came of it: rejected,
@@ -27,7 +29,7 @@ from grantlens.loaders.loader import Join, Loader
 _PARAMETERS = """{
     "tokenId": "VARCHAR", "tokenHash": "VARCHAR", "tokenExpirationTime": "VARCHAR",
     "client_id": "VARCHAR", "grant_type": "VARCHAR", "scope": "VARCHAR", "expires_in": "VARCHAR",
-    "user": "VARCHAR", "targetUserName": "VARCHAR", "endpoint": "VARCHAR", "path": "VARCHAR",
+    "user": "VARCHAR", "authenticationMethod": "VARCHAR", "targetUserName": "VARCHAR", "endpoint": "VARCHAR", "path": "VARCHAR",
     "table_full_name": "VARCHAR", "table_id": "VARCHAR", "volume_full_name": "VARCHAR", "volume_id": "VARCHAR", "url": "VARCHAR",
     "credential_name": "VARCHAR", "operation": "VARCHAR", "recipient_name": "VARCHAR", "share": "VARCHAR", "schema": "VARCHAR",
     "name": "VARCHAR", "custom_app_id": "VARCHAR", "integration_id": "VARCHAR",
@@ -105,8 +107,6 @@ def _spelled(names: Mapping[str, str]) -> str:
             f"CASE WHEN json_type({whole}) = 'VARCHAR' THEN TRY_CAST({values[name]} AS JSON) ELSE {whole} END"
         )
     values["workspaceId"] = f"lower({values['workspaceId']})"
-    # Azure writes an address with its port
-    values["sourceIPAddress"] = f"regexp_replace({values['sourceIPAddress']}, '^([0-9.]+):[0-9]+$', '\\1')"
     parts = ", ".join(f"'{name}', {value}" for name, value in values.items())
     return f"json_object({parts})"
 
@@ -151,7 +151,9 @@ SELECT line_no, service, action, meaning, happened_at, {_moment("e.p_parse_time"
        coalesce(nullif(nullif(coalesce(e.workspaceId, e.workspace_id), '0'), ''), nullif(coalesce(e.accountId, e.account_id), ''))
            AS tenant,
        actor, nullif(actor, 'System-User') AS person,
-       nullif(coalesce(e.sourceIPAddress, e.source_ip_address), '') AS ip, nullif(coalesce(e.userAgent, e.user_agent), '') AS user_agent,
+       -- some write an address with its port
+       regexp_replace(nullif(coalesce(e.sourceIPAddress, e.source_ip_address), ''), '^([0-9.]+):[0-9]+$', '\\1') AS ip,
+       nullif(coalesce(e.userAgent, e.user_agent), '') AS user_agent,
        status,
        CASE WHEN action = 'IpAccessDenied' OR status IN (401, 403, 429) THEN 'denied'
             WHEN status BETWEEN 200 AND 299 THEN 'success' WHEN status IS NOT NULL THEN 'error' END AS outcome,
@@ -211,8 +213,9 @@ SELECT line_no, event_id, happened_at AS used_at, received_at, outcome,
        CASE WHEN status BETWEEN 0 AND 32767 THEN status::SMALLINT END AS status,
        CASE WHEN action = 'IpAccessDenied' THEN 'policy' WHEN status = 401 THEN 'token' WHEN status = 403 THEN 'other'
             WHEN status = 429 THEN 'rate' END AS denial_reason,
-       CASE WHEN meaning = 'use' THEN token END AS token_id,
+       CASE WHEN meaning = 'use' AND p.authenticationMethod IS DISTINCT FROM 'API_INT_PAT_TOKEN' THEN token END AS token_id,
        CASE WHEN meaning = 'use share' THEN nullif(p.recipient_name, '')
+            WHEN p.authenticationMethod = 'API_INT_PAT_TOKEN' THEN NULL
             WHEN action = 'tokenLogin' THEN coalesce(person, nullif(p.user, '')) ELSE nullif(p.client_id, '') END AS client_id,
        CASE WHEN meaning = 'use' THEN coalesce(person, nullif(p.user, '')) END AS subject_id,
        CASE WHEN meaning = 'use share' THEN 'delta-sharing' ELSE 'databricks' END AS resource_server,
@@ -266,7 +269,7 @@ WHERE outcome IS NULL OR (starts_with(meaning, 'end ') AND ended IS NULL)
 LOADER = with_envelopes(
     Loader(
         name="databricks",
-        version=3,
+        version=4,
         title="Databricks audit log",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
