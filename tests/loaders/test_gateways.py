@@ -414,6 +414,15 @@ def test_tools_called_through_dockers_gateway(load):
     )
 
 
+def test_tools_called_through_contextforge(load):
+    called = {"tool__name": "close_ticket", "tool__id": "7", "tool__integration_type": "REST", "success": True}
+    loaded = load([export(span(1, **called), span(2, **called | {"success": False}), service="mcp-gateway")])
+    assert loaded.batch["loader"] == "otel_genai"
+    worked, failed = loaded.rows["usage"]
+    assert (worked["operation"], worked["client_id"], worked["outcome"]) == ("close_ticket", "mcp-gateway", "success")
+    assert failed["outcome"] == "error"
+
+
 def test_spans_of_openinference_are_read_by_their_kind(load):
     spans = [
         span(1, openinference__span__kind="TOOL", tool__name="close_ticket", tool__id="c1", session__id="s1", user__id="jo"),
