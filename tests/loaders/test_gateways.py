@@ -14,7 +14,15 @@ from grantlens.loaders.mapped.unpacking import pairs_of
 from grantlens.store import Store
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
-NAMES = ("agentgateway", "cloudflare_mcp_portal", "envoy_ai_gateway", "kong", "litellm", "otel_genai")
+NAMES = (
+    "agentgateway",
+    "cloudflare_mcp_portal",
+    "envoy_ai_gateway",
+    "kong",
+    "litellm",
+    "mcp_gateway_registry",
+    "otel_genai",
+)
 
 EXPECTED = {
     "envoy-ai-gateway-access.ndjson": ("envoy_ai_gateway", {"records": 2, "usage": 2}, {}),
@@ -375,6 +383,88 @@ def test_requests_at_a_portal_of_cloudflare(load):
     assert (refused["operation"], refused["outcome"]) == ("tools/call", "error"), "a call of an unknown tool is kept"
     assert (read["resource_id"], read["subject_id"]) == ("file:///a", "jo@acme.example")
     assert [row["used_at"].second for row in (refused, read)] == [1, 2]
+
+
+def registered(number, tool="close_ticket", **more):
+    """Write what the audit log of MCP Gateway & Registry holds of a call that the gateway let pass."""
+    claims = {"subject": "pairwise", "principal_name": "jo@acme.example", "object_id": "o-1", "app_id": "mail-copilot"}
+    record = {
+        "timestamp": f"2026-07-01T10:00:0{number}Z", "log_type": "mcp_server_access", "request_id": f"r{number}",
+        "identity": {"username": "jo@acme.example", "auth_method": "entra", "scopes": ["tickets/execute"], "credential_type": "bearer_token"} | claims,
+        "mcp_server": {"name": "tickets", "path": "/tickets"},
+        "mcp_request": {"method": "tools/call", "tool_name": tool, "resource_uri": None, "mcp_session_id": "s1"},
+        "mcp_response": {"status": "success", "error_code": None},
+        "request": {"method": "POST", "path": "/tickets", "client_ip": "203.0.113.9", "user_agent": "agent/1"},
+    }  # fmt: skip
+    return {
+        key: value | more.get(key, {}) if isinstance(value, dict) else more.get(key, value)
+        for key, value in record.items()
+    }
+
+
+def asked_of_registry(number, path, code, action):
+    """Write a request to the registry itself, which has an id with a call of an MCP server in common."""
+    who = {"username": "al@acme.example", "auth_method": "oauth2", "credential_type": "session_cookie"}
+    request = {"method": "POST", "path": path, "client_ip": "203.0.113.8", "user_agent": None}
+    return {
+        "timestamp": {"$date": f"2026-07-01T10:00:0{number}Z"}, "log_type": "registry_api_access", "request_id": f"r{number}",
+        "identity": who, "request": request, "response": {"status_code": code}, "action": action,
+    }  # fmt: skip
+
+
+def test_audit_log_of_mcp_gateway_and_registry(load):
+    nobody = dict.fromkeys(("subject", "principal_name", "object_id", "app_id"))
+    unread = {"method": "unknown", "mcp_session_id": None}
+    loaded = load(
+        [
+            registered(1),
+            registered(2, identity=nobody | {"username": "bot"}),
+            registered(
+                3,
+                None,
+                identity=nobody | {"username": "anonymous"},
+                mcp_request=unread,
+                mcp_response={"status": "error", "error_code": 401},
+            ),
+            registered(
+                4,
+                None,
+                mcp_request={"method": "resources/read", "resource_uri": "file:///a"},
+                mcp_response={"status": "timeout"},
+            ),
+            asked_of_registry(1, "/tickets/mcp", 200, None),
+            asked_of_registry(
+                4, "/api/servers", 201, {"resource_type": "server", "operation": "create", "resource_id": "tickets"}
+            ),
+            asked_of_registry(5, "/registry/api/servers", 403, None),
+            {
+                "timestamp": "2026-07-01T10:00:09Z",
+                "log_type": "token_mint",
+                "request_id": "m1",
+                "token_kind": "user",
+                "token_path": "self_signed",
+            },
+        ]
+    )
+    assert loaded.batch["loader"] == "mcp_gateway_registry"
+    assert loaded.counts() == {"records": 8, "usage": 6, "ignored": 2}
+    called, older, refused, late, made, forbidden = sorted(
+        loaded.rows["usage"], key=lambda row: (row["used_at"], row["resource_server"] == "registry")
+    )
+    assert called | {
+        "operation": "close_ticket", "client_id": "mail-copilot", "subject_id": "o-1", "subject_name": "jo@acme.example", "resource_server": "tickets",
+        "session_id": "s1", "outcome": "success", "ip": "203.0.113.9", "token_id": None, "token_scopes": None,
+    } == called  # fmt: skip
+    assert (older["subject_id"], older["client_id"]) == ("bot", None)
+    told = ("outcome", "denial_reason", "subject_id", "operation")
+    assert [refused[column] for column in told] == ["denied", "token", None, None], "nobody is called anonymous"
+    assert (late["operation"], late["resource_id"], late["outcome"]) == ("resources/read", "file:///a", "error")
+    assert (made["operation"], made["resource_id"], made["subject_id"]) == (
+        "server.create",
+        "tickets",
+        "al@acme.example",
+    )
+    assert (forbidden["outcome"], forbidden["status"], forbidden["operation"]) == ("denied", 403, None)
 
 
 def test_who_calls_another_agent_is_not_the_agent_that_is_called(load):
