@@ -192,6 +192,52 @@ def test_a_deleted_scope_is_a_downgrade_of_whoever_holds_it(load):
     assert (row["kind"], row["target_kind"], row["scopes_removed"]) == ("downgrade", "policy", ["mail.read"])
 
 
+def row_of_sentinel(activity, **more):
+    """Write the activity as Microsoft's connector puts it into columns."""
+    columns = {
+        "TimeGenerated": "2026-07-01T10:05:00Z", "Id": activity["id"], "RecordedAt": activity["recordedAt"], "CreatedAt": activity["createdAt"],
+        "ActionType": activity["action"]["type"], "ActionDescription": activity["action"]["description"],
+        "Resources": activity["resources"], "SourceIpAddress": "203.0.113.9", "SourceUserAgent": "",
+    }  # fmt: skip
+    people = {
+        f"{who.title()}{what.title()}": activity["actors"].get(who, {}).get(what, "")
+        for who in ("client", "user")
+        for what in ("id", "name")
+    }
+    return columns | people | {f"Result{name.title()}": value for name, value in activity["result"].items()} | more
+
+
+@pytest.mark.parametrize("written", [lambda found: found, json.dumps], ids=["list", "text"])
+def test_rows_of_sentinel_tell_the_same_as_the_activities(load, written):
+    actors = {"client": {"id": APP, "name": "Mail copilot"}, "user": {"id": USER, "name": "ada@example.com"}}
+    activities = [
+        grant("created", id="1"),
+        grant("deleted", id="2"),
+        event("USER.ACCESS_DENIED", thing("USER", USER), id="3", actors=actors),
+        event("USER.DELETED", thing("USER", USER), id="4", actors={"client": {"id": "worker", "name": "Worker"}}),
+        event("SESSION.CREATED", id="5"),
+    ]
+    rows = [row_of_sentinel(each, Resources=written(each["resources"])) for each in activities]
+    told, in_columns = load(activities), load(rows)
+    assert in_columns.batch["loader"] == "ping_one"
+    assert (
+        in_columns.counts() == told.counts() == {"records": 5, "issuance": 1, "usage": 1, "revocation": 2, "ignored": 1}
+    )
+    beside = {"batch_id", "ip", "user_agent", "usage_id", "caller_id", "target_id"}
+    for log, wanted in told.rows.items():
+        for row, found in zip(wanted, in_columns.rows[log], strict=True):
+            assert {name: value for name, value in found.items() if name not in beside} == {
+                name: value for name, value in row.items() if name not in beside
+            }
+    assert in_columns.rows["usage"][0]["ip"] == "203.0.113.9"
+
+
+def test_a_row_without_a_result_is_no_failure(load):
+    loaded = load([row_of_sentinel(grant("created")), row_of_sentinel(grant("deleted", id="2"), ResultStatus="")])
+    assert loaded.counts() == {"records": 2, "issuance": 1, "rejected": 1}
+    assert [(row["line_no"], row["reason"]) for row in loaded.rejected] == [(2, "result.status is missing")]
+
+
 def test_what_ends_nothing_is_ignored_by_name(load):
     expected = Counter({OTHER: 2, SECRET: 2, SIGN_IN: 1, SWITCHED: 1, "token event of a kind not known": 1})
     enabled = DISABLED.replace("disabled", "enabled")
