@@ -92,6 +92,10 @@ WRAPS = {
         "RawEventData": json.dumps(record),
     },
     "container": lambda record: {"log": json.dumps(record) + "\n", "stream": "stdout"},
+    "Sentinel, syslog": lambda record: {
+        "TimeGenerated": "2026-07-01T10:00:05Z", "Computer": "git-1", "Facility": "local7", "SeverityLevel": "info", "Type": "Syslog",
+        "ProcessName": "GitLab-Audit-Logs", "SyslogMessage": json.dumps(record),
+    },
 }  # fmt: skip
 
 

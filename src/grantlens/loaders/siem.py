@@ -103,9 +103,9 @@ def _inside(record: Mapping) -> Mapping | None:
     if record.keys() & {"agent", "manager"} and record.keys() & {"decoder", "rule"}:
         data = record.get("data")
         return _object(record.get("full_log")) or (_as_sent(data) if isinstance(data, Mapping) else None)
-    return next(
-        filter(None, map(_object, (record.get("_raw"), original, record.get("message"), record.get("log")))), None
-    )
+    # SyslogMessage is what Sentinel's table Syslog keeps of a line.
+    lines = (record.get("_raw"), original, record.get("message"), record.get("log"), record.get("SyslogMessage"))
+    return next(filter(None, map(_object, lines)), None)
 
 
 def _is_row(record: Mapping) -> bool:
