@@ -201,7 +201,7 @@ def test_text_and_json_give_the_same_row(load):
         ("http.status=200", 'http.status=401 error="authentication failure: no bearer token found" reason=JwtAuth',
          {"outcome": "denied", "denial_reason": "token"}),
         ("http.status=200", 'http.status=400 error="mcp: Unknown tool: close_ticket" reason=MCP',
-         {"outcome": "denied", "denial_reason": "policy", "operation": "close_ticket"}),
+         {"outcome": "denied", "denial_reason": "other", "operation": "close_ticket"}),
         ("http.status=200", 'http.status=401 error="mcp: Unknown tool: close_ticket"', {"outcome": "denied", "denial_reason": "token"}),
         ("http.status=200", 'http.status=400 error="mcp: invalid session"', {"outcome": "error", "denial_reason": None}),
         ("http.status=200", 'http.status=200 error="upstream closed"', {"outcome": "error"}),
