@@ -116,7 +116,7 @@ def test_of_the_time_before_nothing_is_called_unused(sample_file, tmp_path):
 def test_silence_counts_from_where_the_log_of_calls_begins(tmp_path):
     grant = {"client_id": "app", "grant_id": "g", "subject_id": "ann", "outcome": "success", "log": "issuance"}
     issued = [
-        {**grant, "event_id": "i1", "issued_at": "2024-01-01T00:00:00Z", "kind": "consent", "scopes": ["offline_access"]},
+        {**grant, "event_id": "i1", "issued_at": "2024-01-01T00:00:00Z", "kind": "consent", "scopes": ["mail.read", "offline_access"]},
         {**grant, "event_id": "i2", "issued_at": "2024-01-01T00:00:00Z", "kind": "token", "token_id": "r", "token_kind": "refresh"},
     ]  # fmt: skip
     calls = [call(minutes, minutes, client_id="other") for minutes in (0, 100 * 1440)]

@@ -297,7 +297,36 @@ def issued_after(records):
                 sure = fresh == "no" and seconds(issue) - over > NEAR and not unsure
                 known = said.get((home, name))
                 said[home, name] = "violation" if sure or known == "violation" else "indeterminate"
+    for key in let_in_again(records, good, born):
+        said.setdefault(key, "indeterminate")
     return said, born
+
+
+def let_in_again(records, good, born):
+    """Return what was issued first after a client or person was disabled, whom nobody is seen to have let in again."""
+    found = set()
+    for off in records:
+        target = off.get("target_kind")
+        if (off.get("kind"), off["outcome"]) != ("disable", "success") or target not in ("client", "subject"):
+            continue
+        if of_several(off, good):
+            continue
+        mine = {
+            key: seconds(each)
+            for key, each in born.items()
+            if same(each, off, WHOSE[target]) and key[0] == off.get("tenant") and seconds(each) - NEAR > seconds(off)
+        }
+        first = min(mine.values(), default=None)
+        again = [
+            seconds(each)
+            for each in good
+            if each["kind"] == "consent" and target == "client" and same(each, off, WHOSE["client"])
+            and each.get("tenant") == off.get("tenant") and seconds(each) > seconds(off)
+        ]  # fmt: skip
+        if first is None or min(again, default=first + 1) <= first:
+            continue
+        found |= {key for key, at in mine.items() if at == first and SINCE <= AT + timedelta(seconds=at) < UNTIL}
+    return found
 
 
 @pytest.mark.parametrize("seed", range(4))

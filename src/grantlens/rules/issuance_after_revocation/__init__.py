@@ -8,7 +8,7 @@ from grantlens.rules.issuance_after_revocation.examples import FIRES, SILENT, UN
 
 RULE = Rule(
     id="REV-2",
-    version=8,
+    version=9,
     name="issuance_after_revocation",
     key=("token_id",),
     question="Which tokens were issued after the revocation of their grant or refresh token?",
@@ -16,7 +16,7 @@ RULE = Rule(
     remedy="The authorisation server itself broke the revocation: revoke the new token, then find the replica or flow that issued it.",
     basis="RFC 7009 section 2.1; Global Token Revocation draft",
     needs=("effective_revocation", "covered_token", "tenant_token", "child_token", "issued", "clock_error"),
-    # A new token of the grant that ended, or one made from the refresh token that ended.
+    # A new token of the grant that ended, or one made from the refresh token that ended. What a client or person got that had been disabled is a hint beside these.
     rests_on=Evidence(
         (
             Way(ISSUE_END, {ISSUE_END: GRANT}, (NAMED, ENDED, *ENDED_GRANT)),
@@ -55,7 +55,7 @@ from_grant AS (
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
 ),
 -- Children, and theirs, of a revoked refresh token, and what was exchanged for any revoked token: the server took it for good.
--- A client or person that was disabled may be enabled again, its tokens with it; a key too, until then it is covered.
+-- A client or person that was disabled may be enabled again, its tokens with it (see `disabled`); a key too, until then it is covered.
 revoked_token AS (
     SELECT c.source, c.revocation_event, c.revoked_at, c.token_tenant, c.token_id, c.token_kind = 'refresh' OR c.is_target AS begets, c.covered_until,
            {why_doubted("c.doubt", "the parent''s id")} AS why
@@ -148,6 +148,43 @@ judged AS (
     FROM timed
     WHERE NOT coalesce(before_token > ended.revoked_at, false)
     GROUP BY source, home, token_id
+),
+-- Of a client or person that was disabled only what was issued first afterwards: whether it had been enabled again no log tells.
+disabled AS (
+    SELECT source, coalesce(tenant, '') AS tenant, target_kind, client_id, subject_id, revocation_event, revoked_at, certain_from, record
+    FROM effective_revocation
+    WHERE kind = 'disable' AND target_kind IN ('client', 'subject') AND doubt IS NULL
+),
+own_token AS (
+    SELECT t.source, coalesce(t.tenant, '') AS tenant, t.client_id, t.subject_id, t.token_id, t.tenant AS home, t.issued_at,
+           t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS surely_at
+    FROM token_of_one t
+    JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
+    WHERE (t.source, t.client_id) IN (SELECT (source, client_id) FROM disabled) OR (t.source, t.subject_id) IN (SELECT (source, subject_id) FROM disabled)
+),
+given_again AS (
+    SELECT DISTINCT source, coalesce(tenant, '') AS tenant, client_id, issued_at FROM issued WHERE kind = 'consent'
+),
+first_after AS (
+    SELECT d.*, t.surely_at, NULL::TIMESTAMPTZ AS given_at
+    FROM (FROM disabled WHERE target_kind = 'subject') d
+    ASOF JOIN own_token t ON t.source = d.source AND t.tenant = d.tenant AND t.subject_id = d.subject_id AND t.surely_at > d.certain_from
+    UNION ALL
+    SELECT d.*, t.surely_at, c.issued_at
+    FROM (FROM disabled WHERE target_kind = 'client') d
+    ASOF JOIN own_token t ON t.source = d.source AND t.tenant = d.tenant AND t.client_id = d.client_id AND t.surely_at > d.certain_from
+    -- A new consent lets a client in again.
+    ASOF LEFT JOIN given_again c ON c.source = d.source AND c.tenant = d.tenant AND c.client_id = d.client_id AND c.issued_at > d.revoked_at
+),
+let_in_again AS (
+    SELECT t.source, t.home, t.token_id, min({{'revoked_at': f.revoked_at, 'event_id': f.revocation_event, 'record': f.record, 'join_key': 'client_subject'}}) AS ended,
+           arg_min(f.target_kind, f.revoked_at) AS target_kind
+    FROM first_after f
+    JOIN own_token t ON t.source = f.source AND t.tenant = f.tenant AND t.surely_at = f.surely_at
+        AND CASE f.target_kind WHEN 'client' THEN t.client_id = f.client_id ELSE t.subject_id = f.subject_id END
+    ANTI JOIN judged j ON j.source = t.source AND j.token_id = t.token_id AND j.home IS NOT DISTINCT FROM t.home
+    WHERE NOT coalesce(f.given_at <= t.issued_at, false) AND t.issued_at >= $since AND t.issued_at < $until
+    GROUP BY t.source, t.home, t.token_id
 )
 SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
@@ -170,6 +207,20 @@ SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'issuance' AS about_log, j.ended.revoked_at AS about_from, t.issued_at AS about_until
 FROM judged j
 JOIN token_of_one t ON t.source = j.source AND t.token_id = j.token_id AND t.tenant IS NOT DISTINCT FROM j.home
+UNION ALL
+SELECT 'indeterminate', 'high',
+       coalesce(t.client_name, t.client_id, 'An unnamed client') || ' got a token after '
+           || CASE l.target_kind WHEN 'client' THEN 'it was disabled' ELSE 'its person was disabled' END,
+       l.source, l.home, t.client_id, t.subject_id, t.grant_id, l.token_id, t.scopes, l.ended.revoked_at, t.issued_at, 2,
+       to_json({{
+           'revocation_event': l.ended.event_id,
+           'issued_after_s': round((epoch_us(t.issued_at) - epoch_us(l.ended.revoked_at)) / 1e6, 6),
+           'reason': 'whether it had been enabled again no log tells'}}),
+       l.ended.join_key,
+       [l.ended.record, {{'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id}}],
+       'issuance', l.ended.revoked_at, t.issued_at
+FROM let_in_again l
+JOIN token_of_one t ON t.source = l.source AND t.token_id = l.token_id AND t.tenant IS NOT DISTINCT FROM l.home
 """,
     fires=FIRES,
     silent=SILENT,

@@ -202,11 +202,12 @@ SILENT = (
         ),
     ),
     Example(
-        "a person who was disabled may have been enabled again, and the refresh token with him",
+        "a client that was disabled was let in again by a consent",
         (
-            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
-            revoked("10 12:00", "subject", kind="disable"),
-            refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+            token("10 09:01", "t1", ["mail.read"]),
+            revoked("10 12:00", "client", kind="disable"),
+            consent("10 12:30", ["mail.read"], "g2"),
+            token("10 13:00", "t2", ["mail.read"], grant_id="g2"),
         ),
     ),
     Example(
@@ -236,6 +237,34 @@ SILENT = (
 )
 
 UNDECIDABLE = (
+    Example(
+        "a person who was disabled may have been enabled again, and the refresh token with him: what was issued first is told",
+        (
+            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", "subject", kind="disable"),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+            refreshed("10 14:00", "t3", "rt1", ["mail.read"]),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "severity": "high",
+                "token_id": "t2",
+                "title": "app got a token after its person was disabled",
+                "detail": {"reason": "whether it had been enabled again no log tells"},
+            },
+        ),
+    ),
+    Example(
+        "a client that was disabled gets a token of its own",
+        (
+            token("10 09:01", "t1", ["mail.read"], subject_id=None),
+            revoked("10 12:00", "client", kind="disable"),
+            token("10 12:00:03", "t2", ["mail.read"], subject_id=None),
+            token("10 13:00", "t3", ["mail.read"], subject_id=None),
+        ),
+        ({"verdict": "indeterminate", "token_id": "t3", "title": "app got a token after it was disabled"},),
+    ),
     Example(
         "a refresh in flight at the moment of revocation",
         (
