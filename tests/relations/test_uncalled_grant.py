@@ -51,6 +51,15 @@ def test_what_its_tokens_are_for_counts_as_well(uncalled):
     assert uncalled(given, token("01 08:01", "t1", ["mail.read"], audience=["mail.example"]), CALL) == set()
 
 
+def test_what_a_grant_in_use_is_for_is_called_whatever_the_log_calls_it(uncalled):
+    given = consent("01 08:00", ["mail.read"], audience=["urn:mail"])
+    like = {"client_id": "other", "subject_id": "bob"}
+    assert uncalled(given, consent("01 08:00", ["mail.read"], "g9", audience=["urn:mail"], **like), CALL) == set()
+    # of two it may be the other that is called
+    both = consent("01 08:00", ["mail.read"], "g9", audience=["urn:mail", "urn:calendar"], **like)
+    assert uncalled(given, both, CALL) == {"g1", "g9"}
+
+
 def test_where_no_call_names_a_server_nothing_is_known_of_which_are_logged(uncalled):
     given = consent("01 08:00", ["mail.read"], audience=["files.example"])
     assert uncalled(given) == set()
