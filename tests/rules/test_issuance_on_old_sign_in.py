@@ -267,11 +267,14 @@ def test_no_token_is_told_by_rev_2_as_well(desk, seed):
     with desk.store(desk.write("log.ndjson", told)) as store:
         continued, anew = detect.run(store, ["REV-2", "REV-12"])
         revocations = {row["event_id"]: row for row in told if row["log"] == "revocation"}
+        # what follows a disabling is told by REV-2 alone, of another end than REV-12 tells
         of_persons = {
             row["token_id"]
             for row in continued.to_dicts()
-            if revocations[row["detail"]["revocation_event"]]["target_kind"] in ("subject", "policy")
+            for of in [revocations[row["detail"]["revocation_event"]]]
+            if of["target_kind"] in ("subject", "policy") and of["kind"] == "revoke"
         }
+        assert all(revocations[row["detail"]["revocation_event"]]["kind"] == "revoke" for row in anew.to_dicts())
         issues = {row["event_id"]: row for row in told if row["log"] == "issuance"}
         again = {
             issues[each["event_id"]]["token_id"]
