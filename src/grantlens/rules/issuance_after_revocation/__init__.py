@@ -1,4 +1,4 @@
-"""REV-2: tokens that were issued although their grant was revoked."""
+"""REV-2: tokens that were issued although their grant was revoked, or their client or person disabled."""
 
 from grantlens.relations.covered_token import why_doubted
 from grantlens.relations.tenant_token import OF_ONE_TENANT, why_unknown
@@ -11,9 +11,10 @@ RULE = Rule(
     version=9,
     name="issuance_after_revocation",
     key=("token_id",),
-    question="Which tokens were issued after the revocation of their grant or refresh token?",
+    question="Which tokens were issued after the revocation of their grant or refresh token, or first after their holder was disabled?",
     severity="critical",
-    remedy="The authorisation server itself broke the revocation: revoke the new token, then find the replica or flow that issued it.",
+    remedy="The authorisation server itself broke the revocation: revoke the new token, then find the replica or flow that issued it. "
+    "Of a client or person that was disabled ask first whether it was enabled again.",
     basis="RFC 7009 section 2.1; Global Token Revocation draft",
     needs=("effective_revocation", "covered_token", "tenant_token", "child_token", "issued", "clock_error"),
     # A new token of the grant that ended, or one made from the refresh token that ended. What a client or person got that had been disabled is a hint beside these.
