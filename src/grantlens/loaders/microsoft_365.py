@@ -394,6 +394,7 @@ LOADER = Loader(
     ),
     join_note=(
         "Consent and removal join by the service principals of client and resource and by the person, where the removal says whose "
-        "grant it was: older records do not, and end no grant that is known. Use joins by application and sign-in name. Tokens are Entra's: with its log in the store too, what it ended is followed here."
+        "grant it was: older records do not, and end no grant that is known. Use joins by application and sign-in name. "
+        "Tokens are Entra's: with its log in the store too, what it ended is followed here."
     ),
 )
