@@ -39,7 +39,7 @@ from grantlens.rule.rule import Rule
 from grantlens.rules import find, registry
 from grantlens.rules.clock_skew import pairs
 from grantlens.rules.granted_details.examples import TYPES
-from grantlens.schema import LOGS
+from grantlens.schema import LOGS, TIMES
 from grantlens.schema.register import DECISION, DETAILS_TYPE, REGISTER
 from grantlens.schema.vocabulary import ENUMS
 
@@ -107,6 +107,10 @@ PLANTED = {
     "REV-1": [
         (consent("10 11:00", ["mail.read"]), token("10 11:00", "t1", ["mail.read"]), ended, use("10 12:10", READ))
         for ended in (revoked("10 12:00"), revoked("10 12:00", "grant"), revoked("10 12:00", "client"))
+    ]
+    + [
+        (revoked("10 12:00", whose), use("10 12:10", READ, token_issued_at=moment("10 11:00")))
+        for whose in ("client", "subject")
     ],
     "REV-2": [
         (
@@ -124,6 +128,13 @@ PLANTED = {
             use("31 22:00", READ),
         )
         for ended in (revoked("10 12:00"), revoked("10 12:00", "grant"), revoked("10 12:00", "client"))
+    ]
+    + [
+        (
+            revoked("10 12:00", whose),
+            *(use(when, READ, token_issued_at=moment("10 11:00")) for when in ("20 12:10", "31 22:00")),
+        )
+        for whose in ("client", "subject")
     ],
     "REV-5": [
         (
@@ -238,11 +249,7 @@ def as_logged(record, source):
             told = told and DETAILS in source.says
         if name == "grant_id" and not all(f"{each}.grant_id" in source.says for each in source.logs):
             told = told and joins_by(source, log, "grant")
-        if (
-            told
-            or name in ("log", "event_id", "method", "target", "resource_server", "status")
-            or name.endswith("ed_at")
-        ):
+        if told or name in ("log", "event_id", "method", "target", "resource_server", "status", TIMES[log]):
             kept[name] = value
     return kept
 

@@ -438,6 +438,34 @@ def test_use_after_the_cut_off_is_found_and_a_newer_session_is_not(tmp_path):
         assert [row["token_id"] for row in found.to_dicts()] == ["ASIASESSION000000001"]
 
 
+def test_a_session_that_nobody_saw_begin_is_known_by_when_its_calls_say_it_did(tmp_path):
+    """Its `AssumeRole` may stand in another account's trail, or before this one begins."""
+
+    def read(number, began, time="2026-07-01T11:00:00Z", key=None):
+        key = key or f"ASIASESSION00000000{number}"
+        return call(
+            "GetObject", "s3", who=session(key=key, attributes={"creationDate": began}), time=time, eventID=f"u{number}"
+        )
+
+    lines = [
+        cut_off(),
+        read(1, "2026-07-01T10:00:00Z"),
+        read(2, "2026-07-01T10:40:00Z"),
+        read(3, "20260701T100000Z"),
+        read(4, "2026-07-01T10:00:00Z", time="2026-07-01T10:20:00Z"),
+    ]
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"Records": lines}))
+    with Store(":memory:") as store:
+        store.load(path)
+        told = dict(
+            store.engine.rows("SELECT event_id, token_issued_at IS NOT NULL FROM usage WHERE event_id LIKE 'u%'")
+        )
+        assert told == {"u1": True, "u2": True, "u3": False, "u4": True}
+        (found,) = detect.run(store, ["REV-1"])
+        assert [row["token_id"] for row in found.to_dicts()] == ["ASIASESSION000000001"]
+
+
 def test_the_end_of_a_role_or_user_ends_what_is_below(load):
     loaded = load([call("DeleteRole", asked={"roleName": "deploy"}), call("DeleteUser", asked={"userName": "ada"})])
     rows = [(row["kind"], row["target_kind"], row["client_id"]) for row in loaded.rows["revocation"]]

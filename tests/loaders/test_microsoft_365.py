@@ -563,6 +563,16 @@ def test_the_token_of_a_use_is_written_as_entra_writes_it_and_zeros_are_none(loa
     assert {row["session_id"] for row in rows} == {"session-1"}
 
 
+def test_a_use_repeats_when_its_token_was_issued_where_the_record_says_a_time(load):
+    told = ["2026-07-01T10:55:00", "2026-07-01T10:55:00Z", "1601-01-01T00:00:00", "soon", "", None]
+    uses = [
+        mail(Id=f"m-{number}", AppAccessContext={"UniqueTokenId": "AbCdEf0123456789_-AAAA", "IssuedAtTime": time})
+        for number, time in enumerate(told, 1)
+    ]
+    at = datetime(2026, 7, 1, 10, 55, tzinfo=UTC)
+    assert [row["token_issued_at"] for row in load(uses).rows["usage"]] == [at, at, None, None, None, None]
+
+
 def test_mail_that_an_app_reads_is_its_use(load):
     context = {
         "ClientAppId": APP,

@@ -501,6 +501,19 @@ def test_token_ids_take_one_form(load):
     assert each(load, "issuance", {form: sign_in(uniqueTokenIdentifier=form) for form in FORMS})("token_id") == FORMS
 
 
+def test_a_call_repeats_when_its_token_was_issued(load):
+    at = datetime(2026, 7, 1, 9, 55, tzinfo=UTC)
+    told = {
+        "Graph": (call(tokenIssuedAt="2026-07-01T09:55:00Z"), at),
+        "Azure AD Graph": (call(issuedAt="7/1/2026 9:55:00 AM"), at),
+        "none": (call(tokenIssuedAt=""), None),
+        "nonsense": (call(tokenIssuedAt="soon"), None),
+        "left out": (call(), None),
+    }
+    got = each(load, "usage", {name: record for name, (record, _) in told.items()})("token_issued_at")
+    assert got == {name: expected for name, (_, expected) in told.items()}
+
+
 def test_a_sign_in_and_its_calls_meet(load):
     loaded = load(
         [call(number=n % 3) | {"n": n} for n in (0,)] + [sign_in(number=n) for n in range(3)] + [call(number=7)]

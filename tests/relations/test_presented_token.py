@@ -10,7 +10,8 @@ from grantlens.conclusion.conclusion import conclude
 from grantlens.conclusion.held import held
 from grantlens.rules import find
 from grantlens.store import Store
-from tests.loaders.test_microsoft_365 import APP, TENANT, mail
+from tests.loaders.test_microsoft_365 import APP, TENANT, mail, properties
+from tests.loaders.test_microsoft_365 import change as audited
 from tests.loaders.test_microsoft_entra import USER, change, sign_in, target, uti
 
 
@@ -102,6 +103,58 @@ def test_another_tenants_calls_with_a_token_of_the_same_id_are_not_meant(store):
     assert found(opened, "REV-1") == []
 
 
+def known_by_calls(number, at, issued="2026-07-01T11:40:00", **more):
+    context = {"ClientAppId": APP, "UniqueTokenId": uti(number), "IssuedAtTime": issued}
+    return read(number, at, AppAccessContext=context, **more)
+
+
+def named_sessions_ended():
+    record = sessions_ended()
+    record["properties"]["targetResources"][0]["userPrincipalName"] = "ada@example.com"
+    return record
+
+
+def test_mail_that_is_read_with_a_token_of_no_logged_sign_in_is_told_by_the_time_that_calls_repeat(store):
+    opened = store(
+        [named_sessions_ended()],
+        [
+            known_by_calls(1, "11:50:00"),
+            known_by_calls(1, "12:20:00"),
+            # made after the end, as Entra dates back its tokens by five minutes; and one that says nothing
+            known_by_calls(2, "12:30:00", issued="2026-07-01T11:58:00"),
+            known_by_calls(3, "12:30:00", issued="1601-01-01T00:00:00"),
+            read(4, "12:30:00"),
+        ],
+    )
+    (row,) = found(opened, "REV-1")
+    assert (row["source"], row["token_id"], row["client_id"], row["subject_id"]) == (
+        "microsoft_entra",
+        uti(1),
+        APP,
+        USER,
+    )
+    assert (row["join_key"], row["detail"]["uses_after"]) == ("token", 1)
+    assert gl.Case(opened, subject="ada@example.com").facts["used"]["after_revocation"] == 1
+    assert concluded(opened)["REV-1"] == "bounds"
+    assert "o log in the store can show it" not in str(gl.detect.run(opened, ["REV-1"])[0])
+
+
+def in_the_same_log():
+    person = [{"ID": f"User_{USER}", "Type": 2}, {"ID": USER, "Type": 2}, {"ID": "ada@example.com", "Type": 5}]
+    since = properties(StsRefreshTokensValidFrom='["2026-07-01T12:00:00Z"]')
+    return audited(
+        "Update StsRefreshTokenValidFrom Timestamp.", since, Target=person, CreationTime="2026-07-01T12:00:01"
+    )
+
+
+def test_an_end_that_both_logs_tell_is_told_once_and_in_the_one_log_by_itself(store):
+    calls = [known_by_calls(1, "11:50:00"), known_by_calls(1, "12:20:00")]
+    (alone,) = found(store([], [in_the_same_log(), *calls]), "REV-1")
+    assert (alone["source"], alone["token_id"], alone["detail"]["uses_after"]) == ("microsoft_365", uti(1), 1)
+    (once,) = found(store([named_sessions_ended()], [in_the_same_log(), *calls]), "REV-1")
+    assert (once["source"], once["token_id"]) == ("microsoft_entra", uti(1))
+
+
 def test_a_token_that_entra_issued_is_no_token_without_an_issuance(store):
     opened = store([signed_in(1)], [read(1, "11:00:00"), read(3, "11:10:00")])
     (row,) = found(opened, "INT-1")
@@ -146,4 +199,5 @@ def test_coverage_tells_that_the_ends_are_followed_and_by_which_rules(store):
     # calls that name no token cannot be followed
     nameless = store([signed_in(1), sessions_ended()], [mail()])
     assert concluded(nameless) == {"REV-1": "no", "REV-4": "no", "REV-6": "bounds", "INT-2": "no"}
-    assert "o log in the store can show it" in str(gl.detect.run(nameless, ["REV-1"])[0])
+    # the audit log would show it by itself, had it an end, and calls that tell of their token
+    assert "With a table of servers more could be" in str(gl.detect.run(nameless, ["REV-1"])[0])

@@ -89,6 +89,7 @@ def before_version_14(connection):
         connection.execute(f"ALTER TABLE register DROP COLUMN {column}")
     connection.execute("DROP TABLE details_type")
     connection.execute("ALTER TABLE issuance DROP COLUMN auth_time")
+    connection.execute("ALTER TABLE usage_caller DROP COLUMN token_issued_at")
 
 
 def as_version_1(path):
@@ -133,7 +134,7 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
     fresh = (
         "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE NOT internal AND table_name IN "
         "('identity', 'declared', 'coverage', 'clock', 'stated_clock', 'forgotten', 'decision', 'unloaded', 'other_path', 'issuance', 'register', "
-        "'server', 'details_type') "
+        "'server', 'details_type', 'usage_caller') "
         "ORDER BY table_name, column_index"
     )
     with Store(path) as store, Store(":memory:") as new:
@@ -252,6 +253,27 @@ def test_when_the_person_signed_in_is_not_known_of_version_14_and_the_rest_is_ke
         assert [row["auth_time"] for row in before] == [None, None]
         store.load(tmp_path / "b.ndjson")
         assert store.engine.value("SELECT issued_at - auth_time = INTERVAL 1 HOUR FROM issuance WHERE event_id = 'i3'")
+
+
+def test_when_a_token_was_issued_is_not_known_of_the_calls_of_version_15(tmp_path):
+    path, columns = tmp_path / "s.duckdb", "SELECT * FROM usage"
+    (tmp_path / "a.ndjson").write_text(CALL)
+    with Store(path) as store:
+        store.load(tmp_path / "a.ndjson")
+        before = store.sql(columns).to_pylist()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("ALTER TABLE usage_caller DROP COLUMN token_issued_at")
+        connection.execute("UPDATE meta SET value = '15' WHERE name = 'schema_version'")
+    (tmp_path / "b.ndjson").write_text(
+        CALL.replace('"e1"', '"e2","token_id":"t","token_issued_at":"2025-12-31T23:00:00Z"')
+    )
+    with Store(path) as store:
+        assert store.sql(columns).to_pylist() == before
+        store.load(tmp_path / "b.ndjson")
+        told = store.sql(
+            "SELECT event_id, token_issued_at IS NOT NULL AS told FROM usage ORDER BY event_id"
+        ).to_pylist()
+        assert told == [{"event_id": "e1", "told": False}, {"event_id": "e2", "told": True}]
 
 
 def test_what_somebody_said_of_a_clock_in_version_2_is_kept_as_a_statement(tmp_path):

@@ -36,6 +36,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.loader import FILE_NUMBER, Join, Loader, mostly
+from grantlens.loaders.written_time import text_moment
 
 _EVENT = """{
     "eventID": "VARCHAR", "eventTime": "VARCHAR", "eventSource": "VARCHAR", "eventName": "VARCHAR",
@@ -44,7 +45,8 @@ _EVENT = """{
     "userIdentity": {"type": "VARCHAR", "principalId": "VARCHAR", "arn": "VARCHAR", "accountId": "VARCHAR",
         "accessKeyId": "VARCHAR", "userName": "VARCHAR", "invokedBy": "VARCHAR", "credentialId": "VARCHAR",
         "onBehalfOf": {"userId": "VARCHAR"},
-        "sessionContext": {"sourceIdentity": "VARCHAR", "sessionIssuer": {"arn": "VARCHAR"}, "signInSessionArn": "VARCHAR"}},
+        "sessionContext": {"sourceIdentity": "VARCHAR", "sessionIssuer": {"arn": "VARCHAR"}, "signInSessionArn": "VARCHAR",
+            "attributes": {"creationDate": "VARCHAR"}}},
     "requestParameters": {"userName": "VARCHAR", "roleName": "VARCHAR", "roleArn": "VARCHAR", "accessKeyId": "VARCHAR",
         "serviceSpecificCredentialId": "VARCHAR", "status": "VARCHAR", "policyName": "VARCHAR", "policyArn": "VARCHAR",
         "policyDocument": "VARCHAR", "assumeRolePolicyDocument": "VARCHAR", "policy": "VARCHAR", "groupName": "VARCHAR",
@@ -113,8 +115,7 @@ _EVENT_STEP = f"""
 SELECT line_no, e.eventID AS event_id, e.eventTime AS logged_at, e.eventSource AS server, e.eventName AS logged_name,
        CASE WHEN e.eventName LIKE '%20%' THEN regexp_replace(e.eventName, '20\\d\\d_?\\d\\d_?\\d\\d(v\\d+)?$', '')
             ELSE e.eventName END AS call,
-       CASE WHEN e.eventTime LIKE '____-__-_____:__:__%' AND e.eventTime >= '1'
-            THEN TRY_CAST(e.eventTime AS TIMESTAMPTZ) END AS happened_at,
+       {text_moment("e.eventTime")} AS happened_at,
        {_DELIVERED} AS received_at,
        e.userIdentity AS who, e.requestParameters AS asked, e.responseElements AS got,
        coalesce(nullif(e.userIdentity.accessKeyId, ''), nullif(e.userIdentity.credentialId, '')) AS token_id,
@@ -286,6 +287,7 @@ SELECT line_no, event_id, happened_at AS used_at, received_at, outcome,
        coalesce(nullif(regexp_extract(caller, '[^/:]+$'), ''), who.userName) AS client_name,
        behalf AS subject_id,
        CASE WHEN len(actors) > 0 THEN actors END AS actor_chain,
+       CASE WHEN token_id IS NOT NULL THEN {text_moment("who.sessionContext.attributes.creationDate")} END AS token_issued_at,
        server AS resource_server,
        split_part(server, '.', 1) || ':' || call AS operation,
        resources[1].ARN AS resource_id,
@@ -371,7 +373,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=8,
+    version=9,
     title="AWS CloudTrail",
     recognise=mostly(lambda record: _is_event(record) or _place(record) is not None),
     fields=_EVENT,

@@ -39,7 +39,8 @@ from grantlens.loaders.microsoft_agents import (
 )
 from grantlens.loaders.microsoft_change import NOBODY, either, entries, new, old, words
 from grantlens.loaders.microsoft_ecs import as_written, is_processed
-from grantlens.loaders.microsoft_entra.token_id import uti
+from grantlens.loaders.microsoft_entra.token_id import issue_time, uti
+from grantlens.loaders.written_time import text_moment
 
 _RECORD = f"""{{
     "Id": "VARCHAR", "CreationTime": "VARCHAR", "Operation": "VARCHAR", "Workload": "VARCHAR", "RecordType": "VARCHAR",
@@ -47,7 +48,8 @@ _RECORD = f"""{{
     "ClientIP": "VARCHAR", "ClientIPAddress": "VARCHAR", "ActorIpAddress": "VARCHAR",
     "ClientAppId": "VARCHAR", "AppId": "VARCHAR", "ApplicationId": "VARCHAR", "ApplicationDisplayName": "VARCHAR",
     "ClientInfoString": "VARCHAR", "UserAgent": "VARCHAR", "SessionId": "VARCHAR", "MailboxOwnerUPN": "VARCHAR",
-    "AppAccessContext": {{"ClientAppId": "VARCHAR", "ClientAppName": "VARCHAR", "UniqueTokenId": "VARCHAR", "AADSessionId": "VARCHAR"}},
+    "AppAccessContext": {{"ClientAppId": "VARCHAR", "ClientAppName": "VARCHAR", "UniqueTokenId": "VARCHAR", "AADSessionId": "VARCHAR",
+        "IssuedAtTime": "VARCHAR"}},
     "Actor": [{{"ID": "VARCHAR"}}], "Target": [{{"ID": "VARCHAR", "Type": "VARCHAR"}}],
     "ModifiedProperties": [{{"Name": "VARCHAR", "OldValue": "VARCHAR", "NewValue": "VARCHAR"}}],
     {READ_FOR_AGENTS}
@@ -84,9 +86,7 @@ _SPELLED = "SELECT line_no, r AS e FROM record WHERE r IS NOT NULL"
 _EVENT_STEP = f"""
 SELECT line_no, e.Id AS event_id, e.CreationTime AS logged_at, e.Operation AS logged_operation,
        trim(rtrim(trim(e.Operation), '.')) AS operation, lower(operation) AS activity,
-       CASE WHEN e.CreationTime LIKE '____-__-__T__:__:__%' AND e.CreationTime >= '1'
-            THEN TRY_CAST(CASE WHEN regexp_matches(e.CreationTime, '(Z|[+-]\\d\\d:?\\d\\d)$') THEN e.CreationTime
-                               ELSE e.CreationTime || 'Z' END AS TIMESTAMPTZ) END AS happened_at,
+       {text_moment("e.CreationTime")} AS happened_at,
        e.Workload AS workload, e.RecordType AS record_type, e.OrganizationId AS tenant,
        CASE WHEN lower(e.ResultStatus) IN ('success', 'succeeded', 'partiallysucceeded', 'true') OR coalesce(e.ResultStatus, '') = ''
             THEN 'success' ELSE 'error' END AS outcome,
@@ -96,7 +96,7 @@ SELECT line_no, e.Id AS event_id, e.CreationTime AS logged_at, e.Operation AS lo
                                               nullif(e.ApplicationId, '')), '{NOBODY}'), '')) AS app,
        coalesce(CASE WHEN is_interaction THEN nullif(e.AgentName, '') END, nullif(e.AppAccessContext.ClientAppName, ''),
                 nullif(e.ApplicationDisplayName, '')) AS app_name,
-       {uti("e.AppAccessContext.UniqueTokenId")} AS token_id,
+       {uti("e.AppAccessContext.UniqueTokenId")} AS token_id, {issue_time("e.AppAccessContext.IssuedAtTime")} AS token_issued_at,
        coalesce(nullif(nullif(e.AppAccessContext.AADSessionId, ''), '{NOBODY}'), nullif(e.SessionId, '')) AS session_id,
        nullif(coalesce(nullif(e.ClientIPAddress, ''), nullif(e.ClientIP, ''), e.ActorIpAddress), '') AS address,
        CASE WHEN starts_with(address, '[') THEN regexp_extract(address, '^\\[([^\\]]*)\\]', 1)
@@ -287,7 +287,7 @@ FROM ended
 
 _USAGE = f"""
 SELECT line_no, event_id, happened_at AS used_at, outcome, denial_reason, token_id, session_id,
-       app AS client_id, app_name AS client_name,
+       app AS client_id, app_name AS client_name, token_issued_at,
        CASE WHEN NOT by_app THEN CASE WHEN user_name LIKE '%@%' THEN lower(user_name) ELSE user_name END END AS subject_id,
        CASE WHEN NOT by_app THEN user_name END AS subject_name, actor_chain,
        workload AS resource_server, operation, place AS resource_id, ip, user_agent, tenant
@@ -354,7 +354,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=11,
+    version=12,
     title="Microsoft 365 unified audit log",
     recognise=mostly(_is_audit),
     fields=_RECORD,

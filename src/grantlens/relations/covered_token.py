@@ -1,5 +1,6 @@
 """Which tokens a revocation ends."""
 
+from grantlens.relations.presented_token import OF_ANOTHER
 from grantlens.relations.relation import Relation
 from grantlens.relations.tenant_token import OF_ONE_TENANT, meant_by
 
@@ -34,7 +35,8 @@ RELATION = Relation(
     "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
     "ended it, NULL where it is: as in effective_revocation, or 'id' or 'session' where it names a token or session and no tenant, and several issued "
     "one of its id, or 'family' where an access token came of a refresh token that may be another sign-in's, or 'tenant' where it names one, and no issuance of what it would have ended in it names any, or 'everyone' where it ends a grant for everyone and only "
-    "one of it and what a person got names a tenant.",
+    "one of it and what a person got names a tenant. A token of which no issuance is known is here where its calls say when it was issued, and come after "
+    "the end of all of its person, client or sessions: token_kind and expires_at are NULL then.",
     f"""
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH RECURSIVE every_token AS NOT MATERIALIZED (
@@ -185,6 +187,37 @@ target AS (
         AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND coalesce(t.lived_in = r.tenant, true)
     WHERE r.target_kind = 'policy' AND r.client_id IS NULL AND r.subject_id IS NULL
 ),
+-- Tokens of which only calls tell, and when they were issued: those that were shown after the end, for of others nobody knows whether they still worked.
+person AS (
+    SELECT r.source, r.revocation_event, r.tenant, r.target_kind, r.client_id, coalesce(s.object_id, r.subject_id) AS subject_id,
+           r.revoked_at, r.issued_before, date_trunc('second', r.revoked_at) - to_microseconds((r.offset_s * 1000000)::BIGINT) AS ended_true
+    FROM ended r
+    LEFT JOIN same_subject s ON s.source = r.source AND s.id = lower(r.subject_id)
+    WHERE r.target_kind IN ('client', 'subject') OR (r.target_kind = 'policy' AND r.grant_id IS NULL)
+),
+-- An end that the issuer of the tokens logs, and the log of the calls beside it, is told once.
+told_twice AS (
+    SELECT r.source, r.revocation_event
+    FROM person r
+    JOIN (VALUES {OF_ANOTHER}) o(source, issuer) ON o.source = r.source
+    JOIN person i ON i.source = o.issuer AND i.target_kind = r.target_kind AND i.client_id IS NOT DISTINCT FROM r.client_id
+        AND i.subject_id IS NOT DISTINCT FROM r.subject_id AND abs(epoch(i.revoked_at - r.revoked_at)) <= 60
+),
+called AS (
+    SELECT r.source, r.revocation_event, c.tenant AS home, c.token_id, c.client_id, c.subject_id, c.issued_at
+    FROM person r
+    JOIN called_token c ON c.source = r.source AND c.subject_id = r.subject_id
+        AND c.issued_at <= r.revoked_at AND coalesce(c.issued_at < r.issued_before, true) AND c.last_used_at >= r.ended_true
+        AND coalesce(c.tenant = r.tenant, true)
+    WHERE r.target_kind = 'subject' OR (r.target_kind = 'policy' AND coalesce(c.client_id = r.client_id, r.client_id IS NULL))
+    UNION ALL
+    SELECT r.source, r.revocation_event, c.tenant, c.token_id, c.client_id, c.subject_id, c.issued_at
+    FROM person r
+    JOIN called_token c ON c.source = r.source AND c.client_id = r.client_id
+        AND c.issued_at <= r.revoked_at AND coalesce(c.issued_at < r.issued_before, true) AND c.last_used_at >= r.ended_true
+        AND coalesce(c.tenant = r.tenant, true)
+    WHERE r.target_kind = 'client' OR (r.target_kind = 'policy' AND r.subject_id IS NULL)
+),
 -- Of several tenants' keys no renewal is known to be that of the one that ended.
 renewed AS (
     SELECT x.source, x.revocation_event, x.token_id, x.home, min(i.issued_at) AS renewed_at
@@ -243,6 +276,13 @@ FROM ended r
 ANTI JOIN every_token t ON t.source = r.source AND t.token_id = r.token_id AND {meant_by("r.tenant", "t")}
 WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
 UNION ALL
+SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+       r.target_kind, r.initiator, r.record, CASE WHEN r.tenant IS NOT NULL AND c.home IS NULL THEN 'tenant' ELSE r.doubt END,
+       c.token_id, c.home, NULL, NULL, NULL, c.client_id, c.subject_id, NULL, c.issued_at, NULL,
+       'infinity'::TIMESTAMPTZ, false, NULL
+FROM (FROM called ANTI JOIN told_twice USING (source, revocation_event)) c
+JOIN ended r USING (source, revocation_event)
+UNION ALL
 -- The grant, for calls that name no token.
 SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.doubt,
@@ -275,5 +315,5 @@ WHERE r.target_kind = 'grant' AND r.grant_id IS NOT NULL
 GROUP BY ALL
 HAVING coalesce(min(o.opened_at) >= r.revoked_at, true)
 """,
-    needs=("effective_revocation", "tenant_token", "issued", "grant_state"),
+    needs=("effective_revocation", "tenant_token", "issued", "grant_state", "called_token", "same_subject"),
 )

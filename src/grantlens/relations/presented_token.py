@@ -7,7 +7,8 @@ from grantlens.relations.relation import Relation
 ISSUERS: Mapping[str, str] = {"microsoft_365": "microsoft_entra"}
 """Of a source that logs calls, the other source that issued the tokens they are made with, and writes their ids in the same form."""
 
-_OF_ANOTHER = ", ".join(f"('{source}', '{issuer}')" for source, issuer in ISSUERS.items())
+OF_ANOTHER = ", ".join(f"('{source}', '{issuer}')" for source, issuer in ISSUERS.items())
+"""SQL for the rows of ISSUERS."""
 
 RELATION = Relation(
     "presented_token",
@@ -18,7 +19,7 @@ SELECT caller_id, source, tenant, token_id FROM usage_caller WHERE token_id IS N
 UNION ALL
 SELECT c.caller_id, o.issuer, c.tenant, c.token_id
 FROM usage_caller c
-JOIN (VALUES {_OF_ANOTHER}) o(source, issuer) ON o.source = c.source
+JOIN (VALUES {OF_ANOTHER}) o(source, issuer) ON o.source = c.source
 WHERE c.token_id IS NOT NULL
 """,
 )

@@ -86,12 +86,14 @@ met AS (
     WHERE v.revoked_at < $until
       AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent_token n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
-    SELECT v.*, c.caller_id, c.join_key, """
+    SELECT v.*, c.caller_id, c.join_key, coalesce("""
     + why_doubted("v.doubt")
-    + """
+    + """, CASE WHEN k.token_issued_at > v.certain_from THEN 'the calls say that their token was issued after the revocation' END)
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
+    JOIN usage_caller k ON k.caller_id = c.caller_id
+    ANTI JOIN revoked_caller x ON x.source = v.source AND x.revocation_event = v.revocation_event AND x.caller_id = c.caller_id
     WHERE v.token_id IS NULL AND v.revoked_at < $until
       AND (v.revoked_at >= $since
            OR EXISTS (SELECT 1 FROM recent_grant n WHERE n.source = v.source AND n.grant_id = v.grant_id))

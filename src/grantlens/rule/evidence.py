@@ -29,6 +29,12 @@ ENDED_GRANT = ("revocation.target_kind=grant", "revocation.grant_id or revocatio
 ENDED_WHOLE = "revocation.target_kind=grant or revocation.target_kind=client or revocation.target_kind=subject"
 """More ends in the log than tokens, keys and sessions."""
 
+ENDED_ALL = "revocation.target_kind=client or revocation.target_kind=subject or revocation.target_kind=policy"
+"""All access of a client or person, or all that was issued until then, ends in the log."""
+
+SAYS_WHEN = ("usage.token_id", "usage.token_issued_at")
+"""Calls tell when the token was issued with which they were made."""
+
 PERSON_REVOKED = (
     "revocation.kind=revoke",
     "revocation.target_kind=subject or revocation.target_kind=policy",
@@ -202,6 +208,12 @@ def after_the_end(says: tuple[str, ...] = (), *, of_a_grant: bool = False) -> Ev
         says,
         leaves_open="which token called is sure, what was ended is known by its grant, session, client or subject: all tokens behind it",
     )
+    by_call = Way(
+        USE_END,
+        {USE_END: PAIR},
+        (*SAYS_WHEN, ENDED_ALL, *says),
+        leaves_open="told where all of a client or person ends, of tokens that were used after it",
+    )
     by_grant = Way(
         USE_END,
         {USE_END: PAIR},
@@ -215,7 +227,7 @@ def after_the_end(says: tuple[str, ...] = (), *, of_a_grant: bool = False) -> Ev
         says=("usage.session_id", "issuance.session_id", *says),
     )
     return Evidence(
-        (refreshed, by_issue) if of_a_grant else (by_token, by_issue), (by_grant, through_issue, by_session)
+        (refreshed, by_issue) if of_a_grant else (by_token, by_issue, by_call), (by_grant, through_issue, by_session)
     )
 
 

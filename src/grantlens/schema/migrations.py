@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 15
+VERSION = 16
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -194,6 +194,23 @@ def _to_version_15(engine: Engine) -> None:
         engine.execute(statement)
 
 
+def _to_version_16(engine: Engine) -> None:
+    """Keep when the token of a call was issued, where calls repeat it: of what was loaded before, it is not known."""
+    for statement in (
+        "ALTER TABLE usage_caller RENAME TO usage_caller_before",
+        """
+        CREATE TABLE usage_caller (
+            caller_id INTEGER NOT NULL, source VARCHAR NOT NULL, tenant VARCHAR,
+            token_id VARCHAR, grant_id VARCHAR, session_id VARCHAR, client_id VARCHAR, client_name VARCHAR, subject_id VARCHAR,
+            subject_name VARCHAR, actor_chain VARCHAR[], token_scopes VARCHAR[], token_issued_at TIMESTAMPTZ, resource_server VARCHAR,
+            validation validation_t, dpop_jkt VARCHAR, resource_tenant VARCHAR, ip VARCHAR, user_agent VARCHAR)
+        """,
+        "INSERT INTO usage_caller BY NAME FROM usage_caller_before",
+        "DROP TABLE usage_caller_before",
+    ):
+        engine.execute(statement)
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -209,6 +226,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     13: _to_version_13,
     14: _to_version_14,
     15: _to_version_15,
+    16: _to_version_16,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 

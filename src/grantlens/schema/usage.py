@@ -28,6 +28,7 @@ _CALLER = (
     Column("subject_name", "VARCHAR", "Display name of the subject; never a key."),
     Column("actor_chain", "VARCHAR[]", "Actors of a delegation, the current one first."),
     Column("token_scopes", "VARCHAR[]", "Scopes of the token, where the log repeats them."),
+    Column("token_issued_at", "TIMESTAMPTZ", "When the token was issued, where the log repeats it."),
 )
 _TARGET = (
     Column("resource_server", "VARCHAR", "The API that was called: a host, or the name the log gives it."),

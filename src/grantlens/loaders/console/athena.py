@@ -43,6 +43,7 @@ _WITHIN = {
     "sessioncontext": "sessionContext",
     "sourceidentity": "sourceIdentity",
     "sessionissuer": "sessionIssuer",
+    "creationdate": "creationDate",
 }
 _NAMED_BY_OTHERS = {"SAMLUser", "WebIdentityUser"}
 _NAME = re.compile(r"([A-Za-z][A-Za-z0-9]*)=")

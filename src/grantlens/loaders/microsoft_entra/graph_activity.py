@@ -10,7 +10,7 @@ The busiest log of all, so nothing here parses text twice. What the mapping deci
 """
 
 from grantlens.loaders.microsoft_entra.shape import moment
-from grantlens.loaders.microsoft_entra.token_id import uti
+from grantlens.loaders.microsoft_entra.token_id import issue_time, uti
 
 # The list is given as text and becomes one where it is new: the same scopes return in millions of calls.
 # Azure AD Graph writes ' Group.Read.All,' where Graph writes 'Group.Read.All'.
@@ -23,10 +23,11 @@ _SCOPE_LIST = """CASE WHEN permissions = '' THEN NULL
 
 _GRAPH = "https://graph.microsoft.com"
 
-ACTIVITY = """
+ACTIVITY = f"""
 SELECT *,
        coalesce(nullif(sessionId, ''), c_Sid) AS session,
        coalesce(nullif(scopes, ''), roles) AS permissions,
+       {moment("coalesce(nullif(tokenIssuedAt, ''), issuedAt)")} AS issued,
        upper(coalesce(requestMethod, httpMethod)) AS method,
        split_part(requestUri, '?', 1) AS address,
        coalesce(responseStatusCode, httpStatusCode) AS code,
@@ -50,6 +51,7 @@ SELECT line_no,
        nullif(appId, '') AS client_id,
        nullif(userId, '') AS subject_id,
        {_SCOPE_LIST} AS token_scopes,
+       {issue_time("issued")} AS token_issued_at,
        CASE WHEN starts_with(address, '{_GRAPH}/') THEN 'graph.microsoft.com'
             WHEN starts_with(address, 'https://') THEN lower(split_part(address, '/', 3))
             WHEN is_aad_graph THEN 'graph.windows.net'
@@ -64,7 +66,7 @@ SELECT line_no,
        tenant,
        -- As it was logged, though more of it may come to the same: to hash that costs less than to work out what is told of it.
        tenant_and_ip_input AS caller_input_tenant_and_ip,
-       signInActivityId AS caller_input_token,
+       signInActivityId AS caller_input_token, tokenIssuedAt AS caller_input_issued, issuedAt AS caller_input_other_issued,
        sessionId AS caller_input_session, c_Sid AS caller_input_other_session,
        appId AS caller_input_client,
        userId AS caller_input_subject,

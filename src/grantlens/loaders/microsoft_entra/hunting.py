@@ -28,7 +28,8 @@ _APPLICATIONS = "('app', 'application', 'serviceprincipal')"
 _EVENT = f"""
 SELECT line_no, 'activity' AS log_kind, NULL::VARCHAR AS category, NULL::VARCHAR AS tenant, nullif(r.ipAddress, '') AS ip,
        r.ipAddress AS tenant_and_ip_input, r.requestId AS requestId, coalesce(nullif(r.timestamp, ''), r.timeGenerated) AS timeGenerated,
-       r.applicationId AS appId, r.uniqueTokenIdentifier AS signInActivityId, NULL::VARCHAR AS sessionId, NULL::VARCHAR AS c_Sid,
+       r.applicationId AS appId, r.uniqueTokenIdentifier AS signInActivityId, NULL::VARCHAR AS tokenIssuedAt, NULL::VARCHAR AS issuedAt,
+       NULL::VARCHAR AS sessionId, NULL::VARCHAR AS c_Sid,
        CASE WHEN lower(r.entityType) = 'user' THEN r.accountObjectId
             WHEN lower(r.entityType) IN {_APPLICATIONS} OR r.accountObjectId = r.servicePrincipalId THEN NULL
             ELSE r.accountObjectId END AS userId,

@@ -46,7 +46,7 @@ _RECORD = _in_logs(
             originalTransferMethod authenticationProcessingDetails isInteractive""",
         _AUDIT: """activityDateTime activityDisplayName initiatedBy targetResources additionalDetails result
             resultReason""",
-        _CALL: """requestId timeGenerated signInActivityId c_Sid scopes roles requestMethod httpMethod requestUri
+        _CALL: """requestId timeGenerated signInActivityId tokenIssuedAt issuedAt c_Sid scopes roles requestMethod httpMethod requestUri
             responseStatusCode httpStatusCode responseSizeBytes""",
     }
 )

@@ -1,4 +1,6 @@
-"""One form for Entra's token ids, so that a sign-in and the calls made with its token meet."""
+"""One form for Entra's token ids, so that a sign-in and the calls made with its token meet; and when calls say that it was issued."""
+
+from grantlens.loaders.written_time import text_moment
 
 _NIL = "A" * 22
 _ZEROS = "0" * 22
@@ -34,6 +36,21 @@ def uti(value: str) -> str:
             WHEN strlen({value}) = 48 AND regexp_full_match({value}, '[A-Za-z0-9+/]*')
                 THEN {_of_guid(f"decode(from_base64({value}), 'replace')", value)}
             ELSE {value} END"""
+
+
+def issue_time(text: str) -> str:
+    """Return SQL that reads the moment at which a call says that its token was issued.
+
+    The year 1601 is how Windows writes no time.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> times = "(VALUES ('2026-05-07T13:50:39'), ('1601-01-01T00:00:00'), ('soon')) x(t)"
+    >>> duckdb.sql(f"SELECT count({issue_time('t')}) FROM {times}").fetchall()
+    [(1,)]
+    """
+    return f"CASE WHEN {text} >= '2' THEN {text_moment(text)} END"
 
 
 def _of_guid(guid: str, otherwise: str) -> str:

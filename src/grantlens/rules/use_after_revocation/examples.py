@@ -1,6 +1,6 @@
 """Small logs in which access is used after its revocation, or is not: what REV-1 is run on."""
 
-from grantlens.rule.example import Example, consent, refreshed, revoked, token, use
+from grantlens.rule.example import Example, consent, moment, refreshed, revoked, token, use
 
 READ = "GET /v1/messages/7"
 
@@ -31,6 +31,14 @@ FIRES = (
             use("10 12:10", READ),
         ),
         ({"verdict": "violation", "token_id": "t1", "client_id": "app", "events": 2},),
+    ),
+    Example(
+        "a person's sessions end, and a token works on of which only its calls tell, and that it was issued before",
+        (
+            revoked("10 12:00", "policy", client_id=None, issued_before=moment("10 12:00")),
+            use("10 12:10", READ, "t9", token_issued_at=moment("10 11:30")),
+        ),
+        ({"verdict": "violation", "token_id": "t9", "client_id": "app", "join_key": "token", "events": 2},),
     ),
     Example(
         "two tenants issued a token of one id, and the token of the one works on after it was revoked there",
@@ -228,6 +236,14 @@ TWO_SIGN_INS = (
 """Of one client and person, each with its own refresh token."""
 
 SILENT = (
+    Example(
+        "a person's sessions end, and a token that only its calls tell of was issued after it, or was not used after it",
+        (
+            revoked("10 12:00", "policy", client_id=None, issued_before=moment("10 12:00")),
+            use("10 12:10", READ, "t8", token_issued_at=moment("10 12:05")),
+            use("10 11:50", READ, "t9", token_issued_at=moment("10 11:30")),
+        ),
+    ),
     Example(
         "a refresh token is revoked, and the access of another sign-in of the same client and person goes on",
         (*TWO_SIGN_INS, revoked("10 12:00", token_id="rt1"), use("10 12:10", READ, "t2")),

@@ -1,9 +1,24 @@
 """Small logs that do not tell whether access was used after its revocation: what REV-1 leaves undecided."""
 
-from grantlens.rule.example import Example, consent, refreshed, revoked, token, use
+from grantlens.rule.example import Example, consent, moment, refreshed, revoked, token, use
 from grantlens.rules.use_after_revocation.examples import OF_TWO, READ
 
 UNDECIDABLE = (
+    Example(
+        "a grant was revoked, and its calls are with a token that was issued after that, as they say: no log tells why",
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            use("10 12:10", READ, "t9", grant_id="g1", token_issued_at=moment("10 12:05")),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {"reason": "the calls say that their token was issued after the revocation"},
+            },
+        ),
+    ),
     Example(
         "a refresh token is revoked, and access works on that came of one from before the log, which may have been rotated into it",
         (
