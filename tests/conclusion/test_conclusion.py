@@ -118,6 +118,14 @@ PLANTED = {
             revoked("10 12:00", "grant"),
             token("10 13:00", "t2", ["mail.read"], kind="credential"),
         )
+    ]
+    + [
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", whose, kind="disable"),
+            token("10 13:00", "t2", ["mail.read"]),
+        )
+        for whose in ("client", "subject")
     ],
     "REV-4": [
         (

@@ -32,6 +32,9 @@ ENDED_WHOLE = "revocation.target_kind=grant or revocation.target_kind=client or 
 ENDED_ALL = "revocation.target_kind=client or revocation.target_kind=subject or revocation.target_kind=policy"
 """All access of a client or person, or all that was issued until then, ends in the log."""
 
+DISABLED = ("revocation.kind=disable", "revocation.target_kind=client or revocation.target_kind=subject")
+"""Clients or people are disabled in the log."""
+
 SAYS_WHEN = ("usage.token_id", "usage.token_issued_at")
 """Calls tell when the token was issued with which they were made."""
 

@@ -2,7 +2,7 @@
 
 from grantlens.relations.covered_token import why_doubted
 from grantlens.relations.tenant_token import OF_ONE_TENANT, why_unknown
-from grantlens.rule.evidence import ENDED, ENDED_GRANT, GRANT, ISSUE_END, NAMED, PAIR, TOKEN, Evidence, Way
+from grantlens.rule.evidence import DISABLED, ENDED, ENDED_GRANT, GRANT, ISSUE_END, NAMED, PAIR, TOKEN, Evidence, Way
 from grantlens.rule.rule import Rule
 from grantlens.rules.issuance_after_revocation.examples import FIRES, SILENT, UNDECIDABLE
 
@@ -17,7 +17,7 @@ RULE = Rule(
     "Of a client or person that was disabled ask first whether it was enabled again.",
     basis="RFC 7009 section 2.1; Global Token Revocation draft",
     needs=("effective_revocation", "covered_token", "tenant_token", "child_token", "issued", "clock_error"),
-    # A new token of the grant that ended, or one made from the refresh token that ended. What a client or person got that had been disabled is a hint beside these.
+    # A new token of the grant that ended, or one made from the refresh token that ended; less of what a client or person got that had been disabled.
     rests_on=Evidence(
         (
             Way(ISSUE_END, {ISSUE_END: GRANT}, (NAMED, ENDED, *ENDED_GRANT)),
@@ -34,7 +34,15 @@ RULE = Rule(
                 ("issuance.token_id", ENDED, *ENDED_GRANT),
                 leaves_open="only of new keys: issued tokens have no id",
             ),
-        )
+        ),
+        (
+            Way(
+                ISSUE_END,
+                {ISSUE_END: PAIR},
+                ("issuance.token_id", *DISABLED),
+                leaves_open="what was issued first after a client or person was disabled, not whether it had been enabled again",
+            ),
+        ),
     ),
     sql=f"""
 WITH RECURSIVE token_of_one AS NOT MATERIALIZED (
