@@ -405,6 +405,28 @@ def test_an_oauth_client_acts_for_the_person(load):
     ]
 
 
+def test_the_own_number_of_a_service_account_is_no_other_client(load):
+    number = {"oauthInfo": {"oauthClientId": "104000000000000000017"}}
+    account = {"principalEmail": ROBOT, "principalSubject": f"serviceAccount:{ROBOT}"}
+    person = {"principalEmail": "ada@example.com", "principalSubject": "user:ada@example.com"}
+    app = {"oauthInfo": {"oauthClientId": "123.apps.googleusercontent.com"}}
+    loaded = load(
+        [
+            entry("a", who=account | number),
+            entry("b", who={"principalEmail": ROBOT} | number),
+            # an account that acts for a person in a delegation of the whole domain
+            entry("c", who=person | number),
+            entry("d", who=account | app),
+        ]
+    )
+    assert [(row["client_id"], row["subject_id"]) for row in loaded.rows["usage"]] == [
+        (ROBOT, None),
+        (ROBOT, None),
+        ("104000000000000000017", "ada@example.com"),
+        ("123.apps.googleusercontent.com", ROBOT),
+    ]
+
+
 # Ids, long calls, logs.
 
 

@@ -5,7 +5,8 @@ What the mapping decides, and why:
 - **Event id**: `insertId` is unique only together with time and log name, so the three make it. An entry without it is
   named by its hash.
 - **Client** is the identity whose permissions count: the principal, without the prefix of its kind. Where the log names an
-  OAuth client, that is the client and the principal its subject.
+  OAuth client, that is the client and the principal its subject. Beside a service account stands the account's own number (seen in one
+  project): that is no other client.
 - **Actor chain**: `serviceAccountDelegationInfo` begins with the first who delegated; the chain is turned round, the current
   actor first. Empty entries say nothing.
 - **Token id**: only keys have one. It is the last part of the key's name: the name is written with the number of the
@@ -116,6 +117,9 @@ SELECT *,
             THEN 'denied' ELSE 'success' END AS outcome,
        coalesce(nullif(who.principalEmail, ''), nullif({_BARE.format("who.principalSubject")}, '')) AS principal,
        {_key("who.serviceAccountKeyName")} AS used_key,
+       CASE WHEN NOT (regexp_full_match(who.oauthInfo.oauthClientId, '\\d{{15,}}')
+                      AND (starts_with(who.principalSubject, 'serviceAccount:') OR ends_with(who.principalEmail, '.gserviceaccount.com')) IS TRUE)
+            THEN nullif(who.oauthInfo.oauthClientId, '') END AS app,
        list_reverse(list_filter(list_transform(who.serviceAccountDelegationInfo,
            lambda d: coalesce(d.firstPartyPrincipal.principalEmail, {_BARE.format("d.principalSubject")})), lambda d: d <> '')) AS delegates,
        CASE WHEN regexp_full_match(address, '[0-9A-Fa-f.:]+') THEN address END AS ip,
@@ -209,8 +213,8 @@ SELECT line_no, event_id, happened_at AS used_at, received_at, outcome,
        CASE WHEN outcome <> 'denied' THEN NULL WHEN code = '16' THEN 'token'
             WHEN p.metadata.vpcServiceControlsUniqueId <> '' OR log_name LIKE '%2Fpolicy' THEN 'policy' ELSE 'scope' END AS denial_reason,
        used_key AS token_id,
-       coalesce(nullif(who.oauthInfo.oauthClientId, ''), principal) AS client_id,
-       CASE WHEN who.oauthInfo.oauthClientId <> '' THEN principal END AS subject_id,
+       coalesce(app, principal) AS client_id,
+       CASE WHEN app IS NOT NULL THEN principal END AS subject_id,
        CASE WHEN len(delegates) > 0 THEN delegates END AS actor_chain,
        server AS resource_server,
        nullif(array_to_string(list_sort(list_distinct(list_transform(asked, lambda a: a.permission))), ' '), '') AS target,
@@ -271,7 +275,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=6,
+    version=7,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,
