@@ -536,6 +536,36 @@ def test_federation_names_whom_the_session_is_for(load):
     assert len(loaded.rows["usage"]) == 2  # the web identity holds no key
 
 
+def test_a_token_by_which_an_identity_proves_itself_elsewhere_is_issued_to_it(load):
+    """Its id is in the record of the account that takes it, where another partition of AWS does."""
+    asked = {"audience": ["https://api.example.com"], "durationSeconds": 300, "signingAlgorithm": "RS256"}
+    got = {"webIdentityTokenId": "jti-0001", "expiration": "Jul 1, 2026, 10:05:00 AM"}
+    web = {"type": "WebIdentityUser", "principalId": "p:aud:x", "userName": ROLE}
+    taken = assumed("ASIAELSEWHERE0000001", "guest", who=web, eventID="e2") | {"eventName": "AssumeRoleWithWebIdentity"}
+    taken["requestParameters"]["webIdentityTokenId"] = "jti-0001"
+    refused = ("OutboundWebIdentityFederationDisabledException", "is disabled")
+    loaded = load(
+        [
+            call("GetWebIdentityToken", "sts", session(sourceIdentity="ada@example.com"), asked, got),
+            taken,
+            call("GetWebIdentityToken", "sts", session(), asked | {"audience": "b"}, error=refused, eventID="e3"),
+        ]
+    )
+    made, taken, refused = loaded.rows["issuance"]
+    assert (made["kind"], made["token_kind"], made["token_id"]) == ("token", "id", "jti-0001")
+    assert (made["client_id"], made["subject_id"], made["parent_token_id"]) == (
+        ROLE,
+        "ada@example.com",
+        "ASIASESSION000000001",
+    )
+    assert made["audience"] == ["https://api.example.com"]
+    assert made["expires_at"] == datetime(2026, 7, 1, 10, 5, tzinfo=UTC)
+    assert (made["consent_actor"], made["consent_kind"]) == (None, None)
+    assert (taken["token_id"], taken["parent_token_id"]) == ("ASIAELSEWHERE0000001", "jti-0001")
+    assert (refused["outcome"], refused["token_id"], refused["audience"]) == ("error", None, ["b"])
+    assert len(loaded.rows["usage"]) == 2
+
+
 @pytest.mark.parametrize(
     ("statement", "more", "expected"),
     [
@@ -597,6 +627,7 @@ def test_the_scopes_of_real_sessions_are_the_actions_of_their_policy(invictus):
         (("ThrottlingException", "Rate exceeded"), ("error", None)),
         (("NoSuchBucketPolicy", "The bucket policy does not exist"), ("error", None)),
         (None, ("success", None)),
+        (("", ""), ("success", None)),
     ],
 )
 def test_what_an_error_means(load, error, expected):
@@ -694,6 +725,16 @@ def test_services(load):
     assert (for_role["token_id"], for_role["client_id"]) == (None, ROLE)
     assert loaded.one("issuance")["actor_chain"] == ["rds.amazonaws.com"]
     assert (loaded.one("issuance")["parent_token_id"], loaded.one("issuance")["subject_kind"]) == (None, "service")
+
+
+def test_what_the_endpoints_of_a_user_pool_log_is_ignored_by_name(load):
+    said = {
+        "responseParameters": {"status": 200},
+        "requestParameters": {"grant_type": ["client_credentials"], "client_id": ["1example"]},
+    }
+    who, of_service = {"accountId": ACCOUNT}, {"eventType": "AwsServiceEvent", "additionalEventData": said}
+    loaded = load([call("Token_POST", "cognito-idp", who=who, **of_service)])
+    assert loaded.ignored == {"sign-in at a user pool of Cognito, or a token of it": 1}
 
 
 def test_a_sign_in_without_a_key_is_ignored_and_one_with_a_key_is_its_use(load):

@@ -2,33 +2,32 @@
 
 What the mapping decides, and why:
 
-- **Token id** is the access key id, never a secret: it stands at issue, use and end. The session token and the
-  secret key are not even parsed.
-- **Client** is the identity whose permissions count, as ARN without path: the user, or the role of a session.
-  IAM calls name users and roles without their path, and a name is unique in an account.
-- **Subject** is whom a session acts for, where the record says so: source identity, web or SAML identity, federated
-  user, user of the Identity Center. An identity that acts for itself has none.
-- **A session of STS is kind `token`**, with the calling key as parent and the caller as actor. It is no `exchange`: what
-  ends a role ends the sessions of the role, however they came about.
+- **Token id** is the access key id, never a secret: it stands at issue, use and end. The session token and the secret key are not even parsed.
+- **Client** is the identity whose permissions count, as ARN without path: the user, or the role of a session. IAM calls name users and roles without their
+  path, and a name is unique in an account.
+- **Subject** is whom a session acts for, where the record says so: source identity, web or SAML identity, federated user, user of the Identity Center. An
+  identity that acts for itself has none.
+- **A session of STS is kind `token`**, with the calling key as parent and the caller as actor. It is no `exchange`: what ends a role ends the sessions of the
+  role, however they came about. A token that an identity gets to prove itself elsewhere (`GetWebIdentityToken`, seen in one account) is known by its `jti`;
+  AWS writes that into `AssumeRoleWithWebIdentity`, too, where another of its partitions takes it (its page).
 - **One record may be two rows**: the use of the calling key, and the issue or the end that it brought about.
-- **A call that crosses accounts is recorded in both**, with one `sharedEventID`. Both records are kept, each under its own
-  `eventID`: only the caller's names the key, only the owner's may be at hand. The tenant tells them apart.
-- **A policy of a role or user** is one of several, and says more than scopes can: it is kept as authorization detail, and the
-  scopes stay unknown. **A session policy** is all that a session may have: the actions it allows are its scopes, if no policy
-  is only named beside it. What takes a policy away is a downgrade. A policy that denies by `aws:TokenIssueTime` (the console calls it AWSRevokeOlderSessions)
-  is a revocation of every session issued before; to delete that policy is a change that brings them back. What else such a
-  policy allows is a change beside the revocation.
+- **A call that crosses accounts is recorded in both**, with one `sharedEventID`. Both records are kept, each under its own `eventID`: only the caller's names
+  the key, only the owner's may be at hand. The tenant tells them apart.
+- **A policy of a role or user** is one of several, and says more than scopes can: it is kept as authorization detail, and the scopes stay unknown. **A
+  session policy** is all that a session may have: the actions it allows are its scopes, if no policy is only named beside it. What takes a policy away is a
+  downgrade. A policy that denies by `aws:TokenIssueTime` (the console calls it AWSRevokeOlderSessions) is a revocation of every session issued before; to
+  delete that policy is a change that brings them back. What else such a policy allows is a change beside the revocation.
 - **A key made active again** is issued again; nothing in the log says that it is another key.
-- **A token of the Identity Center** (`CreateToken`, `CreateTokenWithIAM`) goes to an OAuth client; its id, where the record tells it, is the
-  `credentialId` of the calls made with it. The portal's calls are written as events of the service, and are the user's all the same: the
-  role's keys that `GetRoleCredentials` hands out are not named, and are not those of the `AssumeRoleWithSAML` beside it.
-- **AWS Sign-In is an OAuth server**, of `aws login` and of agents that reach the AWS MCP server: `AuthorizeOAuth2Access` is a consent,
-  `CreateOAuth2Token` a token, a refresh where it says so, for the identity that approved. It gives no permission of its own, so scopes stay unknown,
-  and no id of the token stands in the record (AWS's examples, and two accounts): the sign-in session it was made for stands in the calls made with it, as
-  `session_id`. For a client that signs as itself the record names one and the same client in all accounts: the calling identity is the client then.
-  To revoke a refresh token is to end that session as far as the record names it; no such record was seen.
-- Throttling refuses nobody: it is an error. `AccessDenied` and its like are denied.
-- A service that uses a caller's key is an actor, not an address. What a service does for itself is ignored.
+- **A token of the Identity Center** (`CreateToken`, `CreateTokenWithIAM`) goes to an OAuth client; its id, where the record tells it, is the `credentialId`
+  of the calls made with it. The portal's calls are written as events of the service, and are the user's all the same: the role's keys that
+  `GetRoleCredentials` hands out are not named, and are not those of the `AssumeRoleWithSAML` beside it.
+- **AWS Sign-In is an OAuth server**, of `aws login` and of agents that reach the AWS MCP server: `AuthorizeOAuth2Access` is a consent, `CreateOAuth2Token` a
+  token, a refresh where it says so, for the identity that approved. It gives no permission of its own, so scopes stay unknown, and no id of the token stands
+  in the record (AWS's examples, and two accounts): the sign-in session it was made for stands in the calls made with it, as `session_id`. For a client that
+  signs as itself the record names one and the same client in all accounts: the calling identity is the client then. To revoke a refresh token is to end that
+  session as far as the record names it; no such record was seen.
+- Throttling refuses nobody: it is an error. `AccessDenied` and its like are denied. An error without a text is none (AWS's page on Cognito).
+- A service that uses a caller's key is an actor, not an address. What a service does for itself is ignored, as are the tokens of Cognito's user pools.
 - The time of delivery stands in the name of the delivered file only.
 """
 
@@ -50,9 +49,9 @@ _EVENT = """{
     "requestParameters": {"userName": "VARCHAR", "roleName": "VARCHAR", "roleArn": "VARCHAR", "accessKeyId": "VARCHAR",
         "serviceSpecificCredentialId": "VARCHAR", "status": "VARCHAR", "policyName": "VARCHAR", "policyArn": "VARCHAR",
         "policyDocument": "VARCHAR", "assumeRolePolicyDocument": "VARCHAR", "policy": "VARCHAR", "groupName": "VARCHAR",
-        "policyArns": "VARCHAR", "sourceIdentity": "VARCHAR", "targetPrincipal": "VARCHAR",
+        "policyArns": "VARCHAR", "sourceIdentity": "VARCHAR", "targetPrincipal": "VARCHAR", "audience": "VARCHAR", "webIdentityTokenId": "VARCHAR",
         "clientId": "VARCHAR", "grantType": "VARCHAR", "scope": "VARCHAR", "client_id": "VARCHAR", "resource": "VARCHAR"},
-    "responseElements": {"credentials": {"accessKeyId": "VARCHAR", "expiration": "VARCHAR"},
+    "responseElements": {"credentials": {"accessKeyId": "VARCHAR", "expiration": "VARCHAR"}, "webIdentityTokenId": "VARCHAR", "expiration": "VARCHAR",
         "accessKey": {"accessKeyId": "VARCHAR", "userName": "VARCHAR"},
         "serviceSpecificCredential": {"serviceSpecificCredentialId": "VARCHAR", "userName": "VARCHAR"},
         "assumedRoleUser": {"arn": "VARCHAR"}, "federatedUser": {"arn": "VARCHAR"}, "sourceIdentity": "VARCHAR",
@@ -120,7 +119,7 @@ SELECT line_no, e.eventID AS event_id, e.eventTime AS logged_at, e.eventSource A
        e.userIdentity AS who, e.requestParameters AS asked, e.responseElements AS got,
        coalesce(nullif(e.userIdentity.accessKeyId, ''), nullif(e.userIdentity.credentialId, '')) AS token_id,
        e.recipientAccountId AS recipient, e.eventCategory AS category, e.eventType AS event_type,
-       e.errorCode AS error, e.errorMessage AS message,
+       nullif(e.errorCode, '') AS error, nullif(e.errorMessage, '') AS message,
        CASE WHEN regexp_full_match(e.sourceIPAddress, '[0-9A-Fa-f.:]+') THEN e.sourceIPAddress END AS ip,
        e.userAgent AS user_agent, e.resources AS resources, e.additionalEventData AS added
 FROM spelled
@@ -163,7 +162,7 @@ SELECT *,
                       WHEN starts_with(call, 'RevokeOAuth2Token') THEN 'sign out' END
             WHEN got.credentials.accessKeyId <> '' THEN 'session'
             WHEN server = 'sts.amazonaws.com' AND (starts_with(call, 'AssumeRo') OR call IN ('GetSessionToken',
-                'GetFederationToken')) THEN 'session' END AS meaning,
+                'GetFederationToken', 'GetWebIdentityToken')) THEN 'session' END AS meaning,
        (coalesce(event_type, '') NOT IN ('AwsServiceEvent', 'AwsVpceEvent', 'AwsCloudTrailInsight')
             OR (server = 'sso.amazonaws.com' AND who."type" = 'IdentityCenterUser'))
            AND coalesce(category, '') <> 'Insight'
@@ -189,6 +188,7 @@ SELECT *, regexp_extract(owner, '[^/:]+$') AS owner_name
 FROM (
     SELECT *,
            coalesce(asked.policyDocument, asked.assumeRolePolicyDocument, asked.policy) AS written,
+           coalesce(got.credentials.expiration, got.expiration) AS ends,
            CASE WHEN json_valid(written) THEN written::JSON END AS document,
            CASE WHEN meaning = 'session' AND nullif(asked.policyArns, '[]') IS NULL AND document IS NOT NULL
                 THEN list_filter(from_json(CASE WHEN json_type(document, '$.Statement') = 'ARRAY'
@@ -234,13 +234,13 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
             WHEN regexp_matches(error, '{_BAD_TOKENS}') THEN 'token'
             WHEN regexp_matches(error, '{_REFUSALS}') THEN 'policy' END AS denial_reason,
        CASE WHEN outcome <> 'success' THEN NULL
-            WHEN meaning = 'session' THEN got.credentials.accessKeyId
+            WHEN meaning = 'session' THEN coalesce(got.credentials.accessKeyId, got.webIdentityTokenId)
             WHEN meaning = 'oauth' THEN added."identitycenter:CredentialId"
             WHEN meaning = 'credential' THEN coalesce(got.accessKey.accessKeyId, asked.accessKeyId,
                 got.serviceSpecificCredential.serviceSpecificCredentialId, asked.serviceSpecificCredentialId) END AS token_id,
-       CASE WHEN meaning = 'session' THEN 'session' WHEN meaning = 'oauth' THEN 'access'
+       CASE WHEN call = 'GetWebIdentityToken' THEN 'id' WHEN meaning = 'session' THEN 'session' WHEN meaning = 'oauth' THEN 'access'
             WHEN meaning = 'credential' AND call <> 'CreateLoginProfile' THEN 'api_key' END AS token_kind,
-       CASE WHEN meaning = 'session' OR as_itself THEN token_id END AS parent_token_id,
+       CASE WHEN meaning = 'session' OR as_itself THEN coalesce(token_id, asked.webIdentityTokenId) END AS parent_token_id,
        owner AS client_id, owner_name AS client_name,
        for_whom AS subject_id,
        CASE WHEN for_whom IS NULL AND who."type" = 'AWSService' THEN 'service'
@@ -256,7 +256,8 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
             WHEN len(list_filter(allowed, lambda s: s.Action IS NULL)) = 0
             THEN list_sort(list_distinct(flatten(list_transform(allowed, lambda s: CASE WHEN starts_with(s.Action, '[')
                  THEN coalesce(TRY(from_json(s.Action, '["VARCHAR"]')), []) ELSE [s.Action] END)))) END AS scopes,
-       CASE WHEN by_sign_in AND asked.resource <> '' THEN [asked.resource] END AS audience,
+       CASE WHEN by_sign_in AND asked.resource <> '' THEN [asked.resource]
+            WHEN call = 'GetWebIdentityToken' THEN coalesce(TRY(from_json(asked.audience, '["VARCHAR"]')), [nullif(asked.audience, '')]) END AS audience,
        -- the values of each Principal: a text that no colon follows
        CASE WHEN meaning = 'trust' THEN list_sort(list_distinct(regexp_extract_all(
             to_json(json_extract(document, '$..Principal'))::VARCHAR, '"([^"]*)"(?:[],}}]|$)', 1))) END AS may_act,
@@ -264,8 +265,8 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
             THEN to_json({{'policy': policy, 'change': logged_name}}) END) END AS authorization_details,
        coalesce(CASE WHEN meaning = 'oauth' AND regexp_full_match(got.expiresIn, '\\d{{1,8}}')
                      THEN happened_at + to_seconds(TRY_CAST(got.expiresIn AS INTEGER)) END,
-                TRY_CAST(CASE WHEN got.credentials.expiration LIKE '____-__-__T__:__:__%' THEN got.credentials.expiration END AS TIMESTAMPTZ),
-                make_timestamptz(epoch_us(try_strptime(regexp_replace(got.credentials.expiration, '[\\x{{202f}}\\x{{a0}}]', ' ', 'g'),
+                TRY_CAST(CASE WHEN ends LIKE '____-__-__T__:__:__%' THEN ends END AS TIMESTAMPTZ),
+                make_timestamptz(epoch_us(try_strptime(regexp_replace(ends, '[\\x{{202f}}\\x{{a0}}]', ' ', 'g'),
                     ['%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p'])))) AS expires_at,
        CASE WHEN meaning = 'authorize' THEN for_whom WHEN meaning NOT IN ('session', 'oauth') THEN coalesce(caller, who.invokedBy) END AS consent_actor,
        CASE WHEN meaning IN ('session', 'oauth') THEN NULL WHEN caller = owner OR meaning = 'authorize' THEN 'user' ELSE 'admin' END AS consent_kind,
@@ -327,6 +328,7 @@ _IGNORED = f"""
 SELECT line_no,
        CASE WHEN server = 'signin.amazonaws.com' THEN 'sign-in of a person'
             WHEN category = 'Insight' OR event_type = 'AwsCloudTrailInsight' THEN 'insight, no call'
+            WHEN server = 'cognito-idp.amazonaws.com' AND event_type = 'AwsServiceEvent' THEN 'sign-in at a user pool of Cognito, or a token of it'
             WHEN who."type" = 'AWSService' OR (who."type" IS NULL AND who.invokedBy IS NOT NULL)
               OR event_type IN ('AwsServiceEvent', 'AwsVpceEvent') THEN 'AWS service acting for itself'
             ELSE 'call that names no caller of an account' END AS reason
