@@ -558,6 +558,7 @@ def test_outcome_of_a_sign_in(load):
         "asked to stay": sign_in(status={"errorCode": 50140}),
         "code not yet entered": sign_in(status={"errorCode": 70016}),
         "only in the envelope": sign_in(status=None) | {"resultType": "50126"},
+        "a word in the envelope": sign_in(status=None) | {"resultType": "Success"},
     }
     assert each(load, "issuance", cases)("outcome") == {
         "fine": "success",
@@ -565,6 +566,7 @@ def test_outcome_of_a_sign_in(load):
         "asked to stay": "error",
         "code not yet entered": "error",
         "only in the envelope": "denied",
+        "a word in the envelope": "success",
     }
 
 
@@ -1204,7 +1206,9 @@ def test_what_changes_nothing_is_ignored(load):
 def test_what_failed_ends_and_gives_nothing(load):
     denied = {"result": "failure", "resultReason": "Authorization_RequestDenied: Insufficient privileges"}
     cases = {"fine": {}, "denied": denied, "failed": {"result": "failure"}, "timed out": {"result": "timeout"}}
+    cases |= {"fine by number": {"result": 0}, "failed by number": {"result": 1}}
     outcomes = {"fine": "success", "denied": "denied", "failed": "error", "timed out": "error"}
+    outcomes |= {"fine by number": "success", "failed by number": "error"}
     given = {case: delegated(None, "Mail.Read", **more) for case, more in cases.items()}
     taken = {case: delegated("Mail.Read", None, removal=True, **more) for case, more in cases.items()}
     assert each(load, "issuance", given)("outcome") == outcomes

@@ -2,7 +2,8 @@
 
 One file for each log: `signins`, `audit`, `graph_activity`; `shape` brings the three ways in which they
 are exported to one list of columns, `hunting` Defender's table of Graph calls to that of Graph activity, `token_id` the four ways of
-writing a token's id to one. A record inside that of a collector (Elastic's Azure logs) is taken out first.
+writing a token's id to one, `powershell` the names that Graph's PowerShell gives to those of Graph. A record inside that of a collector
+(Elastic's Azure logs) is taken out first.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -10,7 +11,7 @@ from dataclasses import replace
 
 from grantlens.loaders.collected import OPENED, mostly_inside, opened
 from grantlens.loaders.loader import Join, Loader
-from grantlens.loaders.microsoft_entra import audit, graph_activity, hunting, signins
+from grantlens.loaders.microsoft_entra import audit, graph_activity, hunting, powershell, signins
 from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, structure
 
 _IGNORED = """
@@ -58,6 +59,8 @@ def _dialect(sample: Sequence[Mapping]) -> Loader:
     A file that begins with nothing but calls (or sign-ins, or changes) is read for these alone; whatever
     else turns up in it is handed over to the loader for all of them. So is a file of a collector's records.
     """
+    if any(map(powershell.is_saved, sample)):
+        return replace(_dialect(list(map(powershell.outside, sample))), split=powershell.split)
     inner = [opened(record) for record in sample]
     kinds = {kind for kind in map(_kind, inner) if kind}
     if "hunting" in kinds:

@@ -101,8 +101,8 @@ SELECT *,
             THEN 'sessions off'
        END AS meaning,
        meaning IN ('assign', 'unassign') AS by_role,
-       CASE WHEN lower(result) = 'success' THEN 'success'
-            WHEN lower(result) = 'failure'
+       CASE WHEN lower(result) IN ('success', '0') THEN 'success'
+            WHEN lower(result) IN ('failure', '1')
              AND regexp_matches(lower(resultReason), 'denied|unauthori|forbidden|privilege') THEN 'denied'
             WHEN result <> '' THEN 'error' END AS outcome,
        coalesce(detail_app, target_app, target.id) AS target_client

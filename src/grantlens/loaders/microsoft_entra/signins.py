@@ -46,7 +46,8 @@ _REASON = " ".join(
 
 SIGN_IN = f"""
 SELECT *,
-       coalesce(TRY(from_json(status, '{{"errorCode": "VARCHAR"}}')).errorCode, nullif(resultType, '')) AS code,
+       coalesce(TRY(from_json(status, '{{"errorCode": "VARCHAR"}}')).errorCode,
+                CASE WHEN lower(resultType) = 'success' THEN '0' ELSE nullif(resultType, '') END) AS code,
        TRY(from_json(authenticationProcessingDetails, '[{{"key": "VARCHAR", "value": "VARCHAR"}}]')) AS details,
        list_filter(details, lambda d: d.key = 'Oauth Scope Info')[1].value AS scope_text,
        TRY(from_json(agent, '{{"agentType": "VARCHAR", "agentSubjectType": "VARCHAR"}}')) AS agentic,
