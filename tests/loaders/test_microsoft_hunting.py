@@ -1,4 +1,4 @@
-"""Graph calls as Defender's table GraphApiAuditEvents has them: the same rows as Graph activity gives, and no silence that counts."""
+"""Graph calls and sign-ins as Defender's tables have them: the same rows as Entra's own logs give, and no silence that counts."""
 
 import csv
 import io
@@ -134,6 +134,93 @@ def test_other_records_in_the_file_are_read_too(load):
     assert [len(found.rows[log]) for log in ("issuance", "usage")] == [1, 2]
     assert {each["client_id"] for each in found.rows["usage"]} == {CLIENT}
     assert {each["tenant"] for each in found.rows["usage"]} == {None, TENANT}
+
+
+def entered(number=1, **changes):
+    """Write a row of EntraIdSignInEvents, of a sign-in that `sign_in` writes; a change of None leaves the column out."""
+    of = sign_in(number=number)["properties"]
+    columns = {
+        "Timestamp": of["createdDateTime"],
+        "Application": of["appDisplayName"],
+        "ApplicationId": CLIENT,
+        "LogonType": '["nonInteractiveUser"]',
+        "EndpointCall": "OAuth2:Token",
+        "ErrorCode": 0,
+        "CorrelationId": "one-of-several",
+        "SessionId": "session-1",
+        "AccountObjectId": USER,
+        "AccountUpn": of["userPrincipalName"],
+        "ResourceDisplayName": "Microsoft Graph",
+        "ResourceId": of["resourceId"],
+        "ResourceTenantId": TENANT,
+        "AuthenticationProcessingDetails": json.dumps(of["authenticationProcessingDetails"]),
+        "UserAgent": of["userAgent"],
+        "IPAddress": of["ipAddress"],
+        "RequestId": of["id"],
+        "ReportId": f"report-{number}",
+        "TenantId": "a workspace, or the directory",
+        "UniqueTokenId": uti(number),
+        **changes,
+    }
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+def entered_as_itself(number=1, **changes):
+    """Write a row of EntraIdSpnSignInEvents."""
+    gone = dict.fromkeys(("LogonType", "AccountObjectId", "AccountUpn", "AuthenticationProcessingDetails"))
+    own = {"IsManagedIdentity": False, "ServicePrincipalId": CLIENT_SP, "ServicePrincipalName": "Mail copilot"}
+    return entered(number, **(gone | own | changes))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_sign_in_of_the_table_says_what_the_log_says_of_it(load, shape):
+    found = load(SHAPES[shape]([entered()]))
+    assert (found.batch["loader"], found.counts()) == ("microsoft_entra", {"records": 1, "issuance": 1})
+    (logged,) = load([sign_in(sessionId="session-1", tenantId=None) | {"tenantId": None, "resourceId": None}]).rows[
+        "issuance"
+    ]
+    mine = found.one("issuance")
+    # which protocol it was the table does not say
+    assert {name for name in mine if mine[name] != logged[name]} <= {"grant_type", "line_no", "batch_id"}
+    assert (mine["token_id"], mine["scopes"], mine["tenant"]) == (uti(1), ["Mail.Read"], None)
+
+
+def test_who_signs_in_and_how_it_ended_is_read_off_the_table(load):
+    cases = {
+        "person asked": entered(1, LogonType='["interactiveUser"]', ErrorCode=50074),
+        "nobody to be asked": entered(2, ErrorCode=50074),
+        "application": entered_as_itself(3),
+        "managed identity": entered_as_itself(4, IsManagedIdentity=True),
+        "secret of before": entered_as_itself(5, ErrorCode="7000222"),
+        "an older table": entered_as_itself(6, UniqueTokenId=None, SessionId=None, UserAgent=None),
+    }
+    rows = load(list(cases.values())).rows["issuance"]
+    told = {
+        case: (row["outcome"], row["denial_reason"], row["subject_kind"]) for case, row in zip(cases, rows, strict=True)
+    }
+    assert told == {
+        "person asked": ("error", None, "user"),
+        "nobody to be asked": ("denied", "policy", "user"),
+        "application": ("success", None, "service"),
+        "managed identity": ("success", None, "service"),
+        "secret of before": ("denied", "client", "service"),
+        "an older table": ("success", None, "service"),
+    }
+    assert [row["token_id"] for row in rows][-1] is None
+
+
+def test_both_tables_in_one_answer_meet_and_their_silence_counts_for_nothing(load):
+    found = load([row(), entered(), entered_as_itself(2), from_log_analytics(sign_in(number=3))])
+    assert found.rejected == []
+    assert [len(found.rows[log]) for log in ("issuance", "usage")] == [3, 1]
+    assert found.one("usage")["token_id"] in {each["token_id"] for each in found.rows["issuance"]}
+    assert LOADER.fitted([entered()]).carries == LOADER.fitted([entered_as_itself(), row()]).carries == ()
+
+
+@settings(max_examples=20, deadline=None)
+@given(lists_of_damaged([entered(), entered_as_itself(2), entered(3, ErrorCode=50126)]))
+def test_damaged_sign_ins_are_accounted_for(load, records):
+    assert_all_accounted_for(load, records, "microsoft_entra")
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,7 +1,7 @@
 """Microsoft Entra: sign-ins, directory audit, Microsoft Graph and Azure AD Graph activity.
 
 One file for each log: `signins`, `audit`, `graph_activity`; `shape` brings the three ways in which they
-are exported to one list of columns, `hunting` Defender's table of Graph calls to that of Graph activity, `token_id` the four ways of
+are exported to one list of columns, `hunting` Defender's tables of Graph calls and sign-ins to those of the logs, `token_id` the four ways of
 writing a token's id to one, `powershell` the names that Graph's PowerShell gives to those of Graph. A record inside that of a collector
 (Elastic's Azure logs) is taken out first.
 """
@@ -64,7 +64,7 @@ def _dialect(sample: Sequence[Mapping]) -> Loader:
     inner = [opened(record) for record in sample]
     kinds = {kind for kind in map(_kind, inner) if kind}
     if "hunting" in kinds:
-        return replace(hunting.fitted(_LOADER, inner), otherwise=_fitted(inner, KINDS, ()))
+        return hunting.fitted(_LOADER, inner, _fitted(inner, KINDS, ()))
     carried = set().union(*(_CARRIES.get(kind, set()) for kind in kinds))
     carries = tuple(log for log in _LOADER.carries if log in carried) or _LOADER.carries
     whole = _fitted(inner, KINDS, carries)

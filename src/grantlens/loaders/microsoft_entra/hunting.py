@@ -1,12 +1,20 @@
-"""Graph calls as Microsoft Defender's table GraphApiAuditEvents has them, brought to the columns of Graph activity.
+"""Graph calls and sign-ins as tables of Microsoft Defender have them, brought to the columns of Graph activity and of the sign-in logs.
+
+Calls, of GraphApiAuditEvents:
 
 - It names who called once, as `AccountObjectId`: `EntityType` tells a person from an application, whose object id this is then. Where
   it does not, a caller that is not the service principal beside it is taken for a person: nobody passes for an application.
 - `Scopes` holds what a token names as such. What an application may is in its roles, of which the table has none.
 - `OperationId` is one of all requests of a batch, so it tells no call from another: `RequestId` does.
-- It names no tenant. In Log Analytics its `TenantId` is the workspace.
-- It carries nothing: nowhere it is said that the table has every call, and of the rows that a query found it gives a part, and in these
-  no sign of the rest.
+
+Sign-ins, of EntraIdSignInEvents and EntraIdSpnSignInEvents, by Microsoft's pages on them, and of their older names (AADSignInEventsBeta,
+AADSpnSignInEventsBeta), which have no id of the token: no record of either was at hand.
+
+- What token came in is not said, so that a refresh cannot be told from a first token: it is a token.
+- `UniqueTokenId` is the id that calls name as `UniqueTokenIdentifier`.
+
+All name no tenant: in Log Analytics their `TenantId` is the workspace. They carry nothing: nowhere it is said that a table has every call or
+sign-in, and of the rows that a query found it gives a part, and in these no sign of the rest.
 """
 
 import json
@@ -14,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.loader import Loader
-from grantlens.loaders.microsoft_entra import graph_activity
+from grantlens.loaders.microsoft_entra import graph_activity, signins
 from grantlens.loaders.microsoft_entra.shape import spelled
 
 _NEEDED = frozenset({"applicationid", "accountobjectid", "requestmethod", "requesturi"})
@@ -41,21 +49,50 @@ WHERE r.requestUri IS NOT NULL AND coalesce(r.applicationId, r.accountObjectId, 
 """
 
 
+_SIGN_IN_NEEDED = frozenset({"applicationid", "errorcode", "correlationid", "resourcetenantid"})
+_SIGN_IN_NAMES = (
+    "timestamp", "timeGenerated", "requestId", "reportId", "applicationId", "application", "logonType", "errorCode", "sessionId",
+    "accountObjectId", "accountUpn", "isManagedIdentity", "servicePrincipalId", "servicePrincipalName", "resourceId",
+    "authenticationProcessingDetails", "uniqueTokenId", "ipAddress", "userAgent",
+)  # fmt: skip
+
+# The categories are those of the diagnostic settings: they tell who signs in, and whether anybody could be asked.
+_SIGN_IN_EVENT = """
+SELECT line_no, 'sign-in' AS log_kind, NULL::VARCHAR AS tenant, nullif(r.ipAddress, '') AS ip, coalesce(nullif(r.requestId, ''), r.reportId) AS id,
+       CASE WHEN lower(r.isManagedIdentity) IN ('true', '1') THEN 'ManagedIdentitySignInLogs'
+            WHEN r.isManagedIdentity IS NOT NULL OR r.servicePrincipalId <> '' THEN 'ServicePrincipalSignInLogs'
+            WHEN contains(lower(r.logonType), 'noninteractive') THEN 'NonInteractiveUserSignInLogs' ELSE 'SignInLogs' END AS category,
+       coalesce(nullif(r.timestamp, ''), r.timeGenerated) AS createdDateTime, r.errorCode AS resultType, NULL::VARCHAR AS status,
+       r.applicationId AS appId, r.application AS appDisplayName, r.accountObjectId AS userId, r.accountUpn AS userPrincipalName,
+       r.servicePrincipalName AS servicePrincipalName, r.resourceId AS resource, r.sessionId AS sessionId, r.uniqueTokenId AS uniqueTokenIdentifier,
+       r.authenticationProcessingDetails AS authenticationProcessingDetails, r.userAgent AS userAgent, NULL::VARCHAR AS isInteractive,
+       NULL::VARCHAR AS agent, NULL::VARCHAR AS incomingTokenType, NULL::VARCHAR AS authenticationProtocol,
+       NULL::VARCHAR AS originalTransferMethod, NULL::VARCHAR AS servicePrincipalCredentialKeyId
+FROM record
+WHERE r.errorCode IS NOT NULL AND r.applicationId IS NOT NULL
+"""
+
+
 def is_row(names: set[str]) -> bool:
-    """Tell a row of the table by its columns, in small letters."""
-    return names >= _NEEDED
+    """Tell a row of one of the tables by its columns, in small letters."""
+    return names >= _NEEDED or _is_sign_in(names)
 
 
-def fitted(loader: Loader, sample: Sequence[Mapping]) -> Loader:
-    """Return the loader that reads these rows."""
-    return replace(
-        loader,
-        fields=json.dumps(spelled(_NAMES, sample)),
-        carries=(),
-        steps={"event": _EVENT, "activity": graph_activity.ACTIVITY},
-        issuance=None,
-        usage=graph_activity.USAGE,
-        revocation=None,
-        ignored=None,
-        rejected=None,
-    )
+def _is_sign_in(names: set[str]) -> bool:
+    return names >= _SIGN_IN_NEEDED and bool(names & {"logontype", "ismanagedidentity"})
+
+
+def fitted(loader: Loader, sample: Sequence[Mapping], otherwise: Loader) -> Loader:
+    """Return the loader that reads these rows, and hands over what is none."""
+    bare = replace(loader, carries=(), issuance=None, usage=None, revocation=None, ignored=None, rejected=None)
+    columns = [{str(name).lower() for name in record} for record in sample]
+    if any(map(_is_sign_in, columns)):
+        fields, steps = (
+            json.dumps(spelled(_SIGN_IN_NAMES, sample)),
+            {"event": _SIGN_IN_EVENT, "sign_in": signins.SIGN_IN},
+        )
+        otherwise = replace(bare, fields=fields, steps=steps, issuance=signins.ISSUANCE, otherwise=otherwise)
+    if any(names >= _NEEDED for names in columns):
+        fields, steps = json.dumps(spelled(_NAMES, sample)), {"event": _EVENT, "activity": graph_activity.ACTIVITY}
+        otherwise = replace(bare, fields=fields, steps=steps, usage=graph_activity.USAGE, otherwise=otherwise)
+    return otherwise
