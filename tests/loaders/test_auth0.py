@@ -641,6 +641,14 @@ def test_a_revoked_refresh_token_is_named_by_its_credential_and_ends_no_grant(tm
     assert [tuple(row.values()) for row in rows] == [("token", "dcr_1", GRANT), ("token", "dcr_2", None)]
 
 
+def test_an_account_connected_for_the_vault_is_no_grant_of_the_clients_own_tokens(load):
+    """As the only grant with an id it would be that of all tokens of the client and person, and its end theirs."""
+    details = {"connected_account": {"id": "cac_1", "idp_user_id": "1234"}}
+    kinds = ("connection_succeeded", "connection_failed", "delete_succeeded", "delete_failed")
+    records = [event(f"connected_accounts_{kind}", id=str(n), details=details) for n, kind in enumerate(kinds)]
+    assert load(records).ignored == {"account of a third party for the Token Vault": 4}
+
+
 def test_a_token_of_the_vault_is_for_the_third_party(load):
     details = {
         "scope": ["calendar.read"],

@@ -168,6 +168,11 @@ def test_tenant_events_are_ignored_as_what_they_are(load):
     assert loaded.ignored == {"event of a tenant, of which no payload is documented": 3}
 
 
+def test_the_end_of_an_identity_provider_is_ignored_as_what_it_is(load):
+    loaded = load([event("workload_identity_provider.deleted", {"id": "wip-1", "name": "ci"})])
+    assert loaded.ignored == {"end of an identity provider that does not name its mappings": 1}
+
+
 def test_service_account_is_a_client(load):
     row = load([event("service_account.created", {"id": "sa-1", "data": {"role": "member"}})]).one("issuance")
     assert (row["kind"], row["client_id"], row["subject_kind"], row["consent_kind"]) == (

@@ -12,7 +12,7 @@ What the mapping decides, and why:
 - `api_key.updated` gives the scopes that hold from then on, and not which were there before: a change.
 - `service_account.deleted` and `user.deleted` end everything below them. The log names no organisation.
 - A workload identity mapping lets workloads of another provider act as a service account: a grant, by the id of the mapping.
-  Which account, its deletion says for sure.
+  Which account, its deletion says for sure. That the provider itself is deleted names none of its mappings: ignored by name.
 - Events of a tenant (`tenant.*`: admin keys, tokens, sessions) are ignored by name: OpenAI's library types their names only.
 
 Proven on records that a collector published as tests: api_key.*, login.*, role.assignment.created, ip_allowlist.*,
@@ -149,6 +149,7 @@ _IGNORED = """
 SELECT line_no,
        CASE WHEN starts_with(type, 'login.') OR starts_with(type, 'logout.') THEN 'sign-in of a person'
             WHEN type IN ('project.archived', 'project.deleted') THEN 'end of a project that does not name its keys'
+            WHEN type = 'workload_identity_provider.deleted' THEN 'end of an identity provider that does not name its mappings'
             WHEN starts_with(type, 'tenant.') THEN 'event of a tenant, of which no payload is documented'
             WHEN starts_with(type, 'role.') THEN 'role of a person, group or account'
             ELSE 'not about delegated access' END AS reason
@@ -166,7 +167,7 @@ WHERE (meaning IS NOT NULL OR by_key) AND effective_at IS NOT NULL AND happened_
 LOADER = with_envelopes(
     Loader(
         name="openai_audit",
-        version=4,
+        version=5,
         title="OpenAI audit log",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,

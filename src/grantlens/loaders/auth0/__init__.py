@@ -26,7 +26,8 @@ What the mapping decides, and why:
   the same whichever it is, unless `failure_reason` says `grant_revoked`. Why other exchanges failed is not read. What they asked for stands in
   `scope`.
 - A token from the Token Vault (`seta`) is for the API of a third party: its connection is the audience. Its end (`expires_at`) is not read: no
-  other exchange tells one.
+  other exchange tells one. The accounts that people connect for it (`connected_accounts_...`) are ignored by name: as the only grant that the log
+  names of a client and person, such a one would pass for that of all their tokens, and its end for theirs.
 - A client grant's POST may leave out its id. Then the grant is derived from client and audience, and its DELETE, which
   gives nothing but the id, cannot be joined to it.
 - A call with a management token is a use of it (`jti`), and what it did besides: consent, change, revocation, block.
@@ -141,6 +142,7 @@ SELECT line_no,
               OR starts_with(type, 'gd_') OR starts_with(type, 'limit_') OR starts_with(type, 'passkey_') THEN 'sign-in of a person'
             WHEN type IN ('slo', 'flo') OR type LIKE '%_logout_%' THEN 'sign-out of a person'
             WHEN type IN ('fdeac', 'fdeaz', 'fpar') OR starts_with(type, 'ciba_') THEN 'OAuth event that neither gives nor takes access'
+            WHEN starts_with(type, 'connected_accounts_') THEN 'account of a third party for the Token Vault'
             ELSE 'not about delegated access' END AS reason
 FROM event
 WHERE happened_at IS NOT NULL AND meaning IS NULL AND type IS NOT NULL
@@ -173,7 +175,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="auth0",
-    version=9,
+    version=10,
     title="Auth0 tenant log",
     recognise=mostly(
         lambda record: (
