@@ -512,6 +512,7 @@ def test_what_takes(load):
         "oauth_authorization.destroy",
         "org_credential_authorization.revoke",
         "org_credential_authorization.deauthorize",
+        "org_credential_authorization.deauthorized",
         "integration_installation.destroy",
     )
     # the hash beside an end is the token it was done with, never the one that ended

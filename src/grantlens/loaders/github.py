@@ -107,6 +107,7 @@ _ENDS = (
     "oauth_authorization.destroy",
     "org_credential_authorization.revoke",
     "org_credential_authorization.deauthorize",
+    "org_credential_authorization.deauthorized",  # its older name
     "integration_installation.destroy",
 )
 _TOKEN_ENDS = (
@@ -332,7 +333,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="github",
-    version=8,
+    version=9,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,
