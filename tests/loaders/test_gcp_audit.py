@@ -427,6 +427,64 @@ def test_the_own_number_of_a_service_account_is_no_other_client(load):
     ]
 
 
+def shared_by_workspace(method, service, parameters, **more):
+    """Write one event that Workspace shares with Cloud Logging."""
+    listed = [
+        {"name": name, "value": value, "label": "LABEL_OPTIONAL", "type": "TYPE_STRING"}
+        for name, value in parameters.items()
+    ]
+    log = {
+        "logName": "organizations/123/logs/cloudaudit.googleapis.com%2Fdata_access",
+        "resource": {"labels": {"service": service}},
+    }
+    payload = {
+        "metadata": {"event": [{"eventName": "an_event", "parameter": listed}]},
+        "resourceName": "organizations/123",
+    }
+    return entry(method, service, more.pop("who", {"principalEmail": ""}), [], payload=payload, **log)
+
+
+def test_a_person_who_was_disabled_in_workspace_is_so_in_all_projects(load):
+    login, admin = "google.login.LoginService", "google.admin.AdminService"
+    by = {"who": {"principalEmail": "root@example.com"}}
+    loaded = load(
+        [
+            shared_by_workspace(
+                f"{login}.accountDisabledHijacked",
+                "login.googleapis.com",
+                {"affected_email_address": "Ada@example.com"},
+            ),
+            shared_by_workspace(
+                f"{admin}.suspendUser", "admin.googleapis.com", {"USER_EMAIL": "bob@example.com"}, **by
+            ),
+            shared_by_workspace(f"{admin}.suspendUser", "admin.googleapis.com", {"ORG_UNIT_NAME": "x"}, **by)
+            | {"insertId": "i-3"},
+            shared_by_workspace(f"{login}.accountDisabledGeneric", "login.googleapis.com", {}),
+            shared_by_workspace(
+                f"{login}.loginSuccess", "login.googleapis.com", {"affected_email_address": "x@example.com"}
+            ),
+        ]
+    )
+    told = [
+        (
+            row["kind"],
+            row["target_kind"],
+            row["subject_id"],
+            row["client_id"],
+            row["tenant"],
+            row["initiator"],
+            row["actor_id"],
+        )
+        for row in loaded.rows["revocation"]
+    ]
+    assert told == [
+        ("disable", "subject", "ada@example.com", None, None, "system", None),
+        ("disable", "subject", "bob@example.com", None, None, "admin", "root@example.com"),
+    ]
+    assert len(loaded.rows["usage"]) == 2  # what the admin did is a call as well
+    assert loaded.ignored == {"sign-in of a person": 2}
+
+
 # Ids, long calls, logs.
 
 

@@ -24,6 +24,8 @@ What the mapping decides, and why:
 - **A long call has two entries**: the last one, if it names no permission, is no further call.
 - Roles are no scopes: a binding is kept as authorization detail, and the scopes stay unknown. Who may act as a service account is told
   by a binding on that account (`google.iam.admin.v1.SetIAMPolicy`).
+- A person whom Google or an admin of Workspace disabled, in the log that Workspace shares (`login.googleapis.com`, seen; `admin.googleapis.com`, by
+  the names of the Reports API), is so in all projects.
 - Panther writes some outer names in lower case and the times with a blank. Both are read.
 """
 
@@ -46,7 +48,8 @@ _ENTRY = """{
         "requestMetadata": {"callerIp": "VARCHAR", "callerSuppliedUserAgent": "VARCHAR"},
         "request": {"name": "VARCHAR", "scope": "VARCHAR", "audience": "VARCHAR", "lifetime": "VARCHAR"},
         "response": {"name": "VARCHAR", "display_name": "VARCHAR", "displayName": "VARCHAR", "valid_before_time": {"seconds": "VARCHAR"}},
-        "metadata": {"identityDelegationChain": ["VARCHAR"], "mapped_principal": "VARCHAR", "vpcServiceControlsUniqueId": "VARCHAR"},
+        "metadata": {"identityDelegationChain": ["VARCHAR"], "mapped_principal": "VARCHAR", "vpcServiceControlsUniqueId": "VARCHAR",
+            "event": [{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]},
         "serviceData": {"policyDelta": {"bindingDeltas": [{"action": "VARCHAR", "role": "VARCHAR", "member": "VARCHAR"}]}}}
 }"""
 
@@ -125,7 +128,12 @@ SELECT *,
        CASE WHEN regexp_full_match(address, '[0-9A-Fa-f.:]+') THEN address END AS ip,
        coalesce(nullif(regexp_extract(log_name, '^projects/([^/]+)', 1), ''), nullif(regexp_extract(log_name, '^(.+)/logs/', 1), ''),
                 nullif(labels.project_id, '')) AS tenant,
-       CASE WHEN len(p.serviceData.policyDelta.bindingDeltas) > 0 THEN 'bind'
+       CASE WHEN (server = 'login.googleapis.com' AND starts_with(call, 'accountDisabled'))
+              OR (server = 'admin.googleapis.com' AND call IN ('suspendUser', 'deleteUser', 'archiveUser'))
+            THEN lower(nullif(list_filter(flatten(list_transform(p.metadata.event, lambda e: e.parameter)),
+                                          lambda x: x.name IN ('affected_email_address', 'USER_EMAIL'))[1].value, '')) END AS disabled,
+       CASE WHEN disabled IS NOT NULL THEN 'person off'
+            WHEN len(p.serviceData.policyDelta.bindingDeltas) > 0 THEN 'bind'
             WHEN server IN ('iam.googleapis.com', 'apikeys.googleapis.com') THEN CASE
                  WHEN call IN ('CreateServiceAccountKey', 'UploadServiceAccountKey', 'EnableServiceAccountKey', 'CreateKey', 'UndeleteKey')
                  THEN 'credential'
@@ -197,15 +205,16 @@ _REVOCATION = """
 SELECT line_no, part_id AS event_id, happened_at AS revoked_at, received_at,
        CASE meaning WHEN 'bind' THEN 'downgrade' WHEN 'end' THEN 'revoke' ELSE 'disable' END AS kind,
        outcome,
-       CASE meaning WHEN 'bind' THEN 'grant' WHEN 'remove' THEN 'client' ELSE 'credential' END AS target_kind,
+       CASE meaning WHEN 'bind' THEN 'grant' WHEN 'remove' THEN 'client' WHEN 'person off' THEN 'subject' ELSE 'credential' END AS target_kind,
        key_id AS token_id,
-       CASE WHEN meaning = 'bind' THEN member ELSE account END AS client_id,
-       CASE WHEN principal = account THEN 'client' WHEN principal IS NOT NULL THEN 'admin' END AS initiator,
+       CASE WHEN meaning = 'bind' THEN member WHEN meaning <> 'person off' THEN account END AS client_id, disabled AS subject_id,
+       CASE WHEN principal = account THEN 'client' WHEN principal IS NOT NULL THEN 'admin' WHEN disabled IS NOT NULL THEN 'system' END AS initiator,
        principal AS actor_id,
-       CASE WHEN meaning = 'bind' THEN delta.role END AS reason,
-       tenant
+       CASE WHEN meaning = 'bind' THEN delta.role WHEN meaning = 'person off' THEN method_name END AS reason,
+       -- a person is disabled in all projects
+       CASE WHEN meaning <> 'person off' THEN tenant END AS tenant
 FROM part
-WHERE meaning IN ('end', 'switch off', 'remove') OR (meaning = 'bind' AND delta_action = 'REMOVE')
+WHERE meaning IN ('end', 'switch off', 'remove', 'person off') OR (meaning = 'bind' AND delta_action = 'REMOVE')
 """
 
 _USAGE = """
@@ -235,7 +244,7 @@ SELECT line_no,
             WHEN log_name LIKE '%system_event' THEN 'act of Google, no call'
             ELSE 'end of a long-running call' END
 FROM known
-WHERE NOT is_use AND (server IS DISTINCT FROM 'sts.googleapis.com' OR meaning IS NULL)
+WHERE NOT is_use AND (coalesce(server, '') NOT IN ('sts.googleapis.com', 'login.googleapis.com') OR meaning IS NULL)
 """
 
 _REJECTED = """
@@ -275,7 +284,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=7,
+    version=8,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,
