@@ -299,6 +299,32 @@ def test_a_statement_that_is_prepared_or_closed_asks_nothing(load):
     assert loaded.ignored == {"act in a session": len(kinds)}
 
 
+@pytest.mark.parametrize(
+    ("record", "wanted"),
+    [
+        (event("session.start", code="T2000I", server_hostname="web-1", initial_command=["secret"], **BOT), ("web-1", "s1", None, "success")),
+        (event("session.start", code="T2000I", kubernetes_cluster="prod", **BOT), ("prod", "s1", None, "success")),
+        (event("session.recording.access", code="T2012I", **BOT), ("teleport", None, "s1", "success")),
+        (event("app.session.chunk", code="T2008I", app_name="wiki", **BOT), ("wiki", "s1", None, "success")),
+        (event("scp", code="T3004I", server_hostname="web-1", path="/secret", action="download", **BOT), ("web-1", "s1", None, "success")),
+        (event("sftp", code="TS001E", server_hostname="web-1", path="/secret", error="no such file", **BOT), ("web-1", "s1", None, "error")),
+        (event("port", code="T3003I", server_hostname="web-1", addr="secret:22", **BOT), ("web-1", "s1", None, "success")),
+        (event("port", code="T3003E", server_hostname="web-1", error="access denied", **BOT), ("web-1", "s1", None, "denied")),
+    ],
+)  # fmt: skip
+def test_sessions_files_and_ports_of_a_bot_are_uses_by_it(load, record, wanted):
+    row = load([record]).one("usage")
+    assert tuple(row[name] for name in ("resource_server", "session_id", "resource_id", "outcome")) == wanted
+    assert (row["client_id"], row["subject_id"], row["operation"]) == ("bot-deploy", "bot-deploy", record["event"])
+    assert "secret" not in str(row)
+
+
+def test_the_end_of_what_a_bot_opened_is_no_further_use(load):
+    ended = (("port", "T3003S"), ("session.end", "T2004I"), ("session.leave", "T2003I"), ("session.data", "T2006I"))
+    loaded = load([event(kind, code=code, number=number, **BOT) for number, (kind, code) in enumerate(ended)])
+    assert loaded.ignored == {"act in a session": 4}
+
+
 @pytest.mark.parametrize("named", [{"bot_name": "deploy"}, {"user_kind": 2}, {}])
 def test_a_bot_is_told_by_any_of_its_names(load, named):
     user = "" if "bot_name" in named else "bot-deploy"
@@ -307,9 +333,20 @@ def test_a_bot_is_told_by_any_of_its_names(load, named):
 
 
 def test_the_same_done_by_a_person_is_no_use_and_without_an_answer_nothing_is_guessed(load):
-    kinds = ("kube.request", "db.session.query", "db.session.query.failed", "exec")
+    kinds = (
+        "kube.request",
+        "db.session.query",
+        "db.session.query.failed",
+        "exec",
+        "session.start",
+        "session.recording.access",
+        "app.session.chunk",
+        "scp",
+        "sftp",
+        "port",
+    )
     people = [event(kind, number=number, user_kind=1, response_code=200) for number, kind in enumerate(kinds)]
-    loaded = load([*people, event("kube.request", number=9, **POD, **BOT)])
-    assert loaded.counts() == {"records": 5, "ignored": 4, "rejected": 1}
-    assert loaded.ignored == {"act in a session": 4}
+    loaded = load([*people, event("kube.request", number=99, **POD, **BOT)])
+    assert loaded.counts() == {"records": 11, "ignored": 10, "rejected": 1}
+    assert loaded.ignored == {"act in a session": 10}
     assert "outcome" in loaded.rejected[0]["reason"]

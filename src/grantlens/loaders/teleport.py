@@ -18,13 +18,16 @@ What the mapping decides, and why:
   (`mcp.session.request`) is made by a program, with the certificate of a person or a bot: a use. It is logged when it is
   let through, so success says that it was permitted, or when the roles or the server refuse it. Lists and pings are not
   logged, arguments not read.
-- A bot is a program: what it asks of a Kubernetes cluster (`kube.request`) and of a database (`db.session...`, an event for each protocol), and
-  the commands that it runs (`exec`) are uses by it. That it was a bot the record tells by `bot_name`, `user_kind` 2, or the user's name.
+- A bot is a program: what it asks of a Kubernetes cluster (`kube.request`), of a database (`db.session...`, an event for each protocol) and of an
+  app (`app.session.chunk`: some minutes of requests), the sessions that it opens on a server (`session.start`), the commands that it runs there
+  (`exec`), the files that it moves (`scp`, `sftp`), the ports that it opens (`port`) and the recordings that it reads are uses by it.
+  That it was a bot the record tells by `bot_name`, `user_kind` 2, or the user's name.
   Queries and commands are not read. What a cluster or database answers (`response_code`, `status_code`) is said to Teleport, which asks with
   a certificate of its own: 401 is not about the bot's. A status of 0 is no answer.
 
-MCP requests follow the records in Teleport's reference of audit events, and its source (lib/srv/mcp/audit.go); requests to clusters,
-queries and commands follow that reference, and how an event names a bot a published export; those of each protocol a collector's tests.
+MCP requests follow the records in Teleport's reference of audit events, and its source (lib/srv/mcp/audit.go); requests to clusters and apps,
+queries, commands, files and ports follow that reference; how an event names a bot, opens a session and reads a recording a published
+export; those of each protocol a collector's tests.
 
 Proven on records that collectors published as tests: cert.create, lock.created and lock.deleted, auth, bot.join, bot.delete,
 spiffe.svid.issued, user.delete, access requests, and what is ignored. join_token.create is in the list of events of Teleport's
@@ -65,6 +68,9 @@ _OF_DATABASES = (
 _EVENT = f"""
 SELECT line_no, r.*,
        CASE WHEN r.event IN ('kube.request', 'exec') OR regexp_matches(r.event, '{_OF_DATABASES}')
+              OR r.event IN ('session.start', 'session.recording.access', 'app.session.chunk', 'scp', 'sftp')
+              -- a port that is closed again is no further use
+              OR (r.event = 'port' AND r.code <> 'T3003S')
             THEN CASE WHEN r.bot_name <> '' OR r.user_kind = '2' OR starts_with(r."user", 'bot-') THEN 'act' END
             ELSE CASE r.event WHEN 'cert.create' THEN 'token' WHEN 'join_token.create' THEN 'credential'
                     WHEN 'lock.created' THEN 'lock' WHEN 'user.delete' THEN 'person end' WHEN 'bot.delete' THEN 'bot end'
@@ -125,15 +131,18 @@ SELECT line_no, uid AS event_id, happened_at AS used_at, cluster_name AS tenant,
                  WHEN error ILIKE 'access %denied%' OR error LIKE '%not in the set of valid principals%' THEN 'scope' ELSE 'other' END
             END AS denial_reason,
        CASE WHEN is_bot THEN holder END AS client_id, holder AS subject_id,
-       CASE WHEN meaning IN ('call', 'act') THEN nullif(sid, '') END AS session_id,
-       CASE WHEN meaning = 'call' THEN app_name WHEN meaning = 'act' THEN coalesce(db_service, kubernetes_cluster, server_hostname)
-            ELSE 'teleport' END AS resource_server,
+       -- the session of a recording is another's
+       CASE WHEN meaning IN ('call', 'act') AND event <> 'session.recording.access' THEN nullif(sid, '') END AS session_id,
+       CASE WHEN meaning = 'use' OR event = 'session.recording.access' THEN 'teleport'
+            WHEN meaning = 'call' OR event = 'app.session.chunk' THEN app_name
+            ELSE coalesce(db_service, kubernetes_cluster, server_hostname) END AS resource_server,
        CASE WHEN event = 'kube.request' THEN upper(verb) END AS method,
        CASE WHEN event = 'kube.request' THEN split_part(request_path, '?', 1) END AS target,
        CASE WHEN meaning = 'act' THEN CASE WHEN request_path IS NULL THEN event END
             WHEN meaning = 'use' THEN event WHEN asked.method = 'tools/call' THEN coalesce(asked.params.name, asked.method)
             ELSE asked.method END AS operation,
-       CASE WHEN meaning = 'act' THEN coalesce(db_name, resource_name)
+       CASE WHEN event = 'session.recording.access' THEN sid
+            WHEN meaning = 'act' THEN coalesce(db_name, resource_name)
             WHEN asked.method <> 'tools/call' THEN coalesce(asked.params.uri, asked.params.name) END AS resource_id,
        "addr.remote" AS ip
 FROM (SELECT *, TRY_CAST(CASE WHEN event = 'kube.request' THEN response_code WHEN meaning = 'act' THEN nullif(status_code, '0') END AS INTEGER) AS answered
@@ -158,7 +167,7 @@ SELECT line_no,
             WHEN event = 'bot.join' THEN 'join of a bot, before its certificate'
             WHEN starts_with(event, 'access_request.') THEN 'request for roles, before any certificate'
             WHEN event = 'user.login' OR event = 'auth' THEN 'sign-in of a person'
-            WHEN starts_with(event, 'session.') OR event IN ('exec', 'scp', 'kube.request') OR event LIKE '%.session.%'
+            WHEN starts_with(event, 'session.') OR event IN ('exec', 'scp', 'sftp', 'port', 'kube.request') OR event LIKE '%.session.%'
             THEN 'act in a session'
             ELSE 'not about delegated access' END AS reason
 FROM event
@@ -176,7 +185,7 @@ SELECT line_no, 'time is no time' FROM party WHERE "time" IS NOT NULL AND happen
 
 LOADER = Loader(
     name="teleport",
-    version=5,
+    version=6,
     title="Teleport audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,
@@ -193,7 +202,7 @@ LOADER = Loader(
             "usage",
             "client and subject",
             "identity.user, user",
-            "bots: their calls and commands, and what was refused",
+            "bots: what they do, and what was refused",
         ),
         Join(
             "issuance",
@@ -207,7 +216,7 @@ LOADER = Loader(
             "revocation",
             "client and subject",
             "user, target.user",
-            "bots: their calls and commands, and what was refused",
+            "bots: what they do, and what was refused",
         ),
     ),
     join_note=(
