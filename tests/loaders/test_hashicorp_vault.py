@@ -536,7 +536,23 @@ WRAPS = {
     "input": lambda record: {"json": record},
     "stored": lambda record: {"@timestamp": "2026-07-01T10:00:05Z", "event": {"original": json.dumps(record)}},
     "message": lambda record: {"@timestamp": "2026-07-01T10:00:05Z", "message": json.dumps(record)},
+    # by Elastic's pipeline, which moves the time out, and puts the error beside it
+    "processed": lambda record: {
+        "@timestamp": record["time"],
+        "message": record.get("error"),
+        "event": {"id": record["request"]["id"], "action": record["request"]["operation"]},
+        "hashicorp_vault": {"audit": {name: value for name, value in record.items() if name != "time"}},
+    },
 }
+
+
+def test_a_processed_entry_whose_document_has_no_time_is_rejected(load):
+    untimed = WRAPS["processed"](USE) | {"@timestamp": None}
+    loaded = load([WRAPS["processed"](LOGIN), untimed, {"hashicorp_vault": {"audit": "x"}}])
+    assert (loaded.counts()["issuance"], [row["reason"] for row in loaded.rejected]) == (
+        1,
+        ["time is missing", "type is missing"],
+    )
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
@@ -550,6 +566,6 @@ def test_what_a_collector_puts_around_changes_nothing(load, wrap):
 
 
 @settings(max_examples=6)
-@given(lists_of_damaged([*EVERY_KIND, *map(WRAPS["stored"], EVERY_KIND)]))
+@given(lists_of_damaged([*EVERY_KIND, *map(WRAPS["stored"], EVERY_KIND), *map(WRAPS["processed"], EVERY_KIND)]))
 def test_a_damaged_record_never_stops_a_load(load, records):
     assert_all_accounted_for(load, records, "hashicorp_vault")
