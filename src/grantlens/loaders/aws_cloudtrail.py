@@ -40,10 +40,8 @@ from grantlens.loaders.written_time import text_moment
 _EVENT = """{
     "eventID": "VARCHAR", "eventTime": "VARCHAR", "eventSource": "VARCHAR", "eventName": "VARCHAR",
     "eventType": "VARCHAR", "eventCategory": "VARCHAR", "sourceIPAddress": "VARCHAR", "userAgent": "VARCHAR",
-    "errorCode": "VARCHAR", "errorMessage": "VARCHAR", "recipientAccountId": "VARCHAR",
-    "userIdentity": {"type": "VARCHAR", "principalId": "VARCHAR", "arn": "VARCHAR", "accountId": "VARCHAR",
-        "accessKeyId": "VARCHAR", "userName": "VARCHAR", "invokedBy": "VARCHAR", "credentialId": "VARCHAR",
-        "onBehalfOf": {"userId": "VARCHAR"},
+    "errorCode": "VARCHAR", "errorMessage": "VARCHAR", "recipientAccountId": "VARCHAR", "userIdentity": {"type": "VARCHAR", "principalId": "VARCHAR", "arn": "VARCHAR", "accountId": "VARCHAR",
+        "accessKeyId": "VARCHAR", "userName": "VARCHAR", "invokedBy": "VARCHAR", "credentialId": "VARCHAR", "onBehalfOf": {"userId": "VARCHAR"},
         "sessionContext": {"sourceIdentity": "VARCHAR", "sessionIssuer": {"arn": "VARCHAR"}, "signInSessionArn": "VARCHAR",
             "attributes": {"creationDate": "VARCHAR"}}},
     "requestParameters": {"userName": "VARCHAR", "roleName": "VARCHAR", "roleArn": "VARCHAR", "accessKeyId": "VARCHAR",
