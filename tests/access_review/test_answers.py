@@ -107,6 +107,14 @@ def test_a_client_that_a_log_says_to_act_for_somebody_is_an_agent(world, registe
     assert next(row["kind"] for row in document["clients"] if row["client_id"] == "app") == "agent"
 
 
+def test_a_token_that_others_asked_for_makes_its_client_no_agent(world):
+    store = world(*CALLS, token("02 08:00", "t2", ["mail.read"], client_id="role", actor_chain=["ec2.cloud.example"]))
+    assert answered(store)[1]["Which agents exist?"]["headline"].startswith("1 agent among ")
+    # The chain of another log is no claim `act`: a cloud may write there which of its services asked.
+    store.engine.execute("UPDATE declared SET actors = NULL")
+    assert answered(store)[1]["Which agents exist?"]["headline"].startswith("No agent is known among ")
+
+
 def test_of_no_client_no_share_is_told(world, register):
     store = world(*CALLS, also=(register,))
     document = gl.review(store.between("2020-01-01", "2020-02-01")).document
