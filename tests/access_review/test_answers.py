@@ -1,7 +1,10 @@
+import re
+
 import pytest
 
 import grantlens as gl
 from grantlens.register.register import Register
+from grantlens.report.html import review_page
 from grantlens.rule.example import consent, logs_from_to, revoked, token, use
 
 CALLS = (
@@ -105,6 +108,17 @@ def test_a_client_that_a_log_says_to_act_for_somebody_is_an_agent(world, registe
     assert answers["Which agents exist?"]["headline"].startswith("1 agent among 4 clients")
     document, _ = answered(world(*CALLS, use("02 09:00", "GET /v1/messages/7", actor_chain=["app"]), also=(register,)))
     assert next(row["kind"] for row in document["clients"] if row["client_id"] == "app") == "agent"
+
+
+def test_a_consent_of_which_nothing_more_is_known_is_logged_all_the_same(world):
+    given = consent("01 09:00", ["mail.read"], "g2", subject_id="bo", consent_kind=None)
+    alone = token("01 10:00", "t3", ["mail.read"], grant_id=None, subject_id="cy")
+    document, answers = answered(world(*CALLS, given, alone))
+    told = "Consent: not logged 1, of a kind that is not logged 1, user 2."
+    assert told in answers["Why may they?"]["lines"]
+    assert [row["subject_id"] for row in document["grants"] if not row["consented_at"]] == ["cy"]
+    page = re.sub(r"<[^>]+>", " ", review_page(document))
+    assert page.count("consent not logged") == 1
 
 
 def test_a_token_that_others_asked_for_makes_its_client_no_agent(world):

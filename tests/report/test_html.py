@@ -346,6 +346,16 @@ def test_a_hundred_thousand_findings_do_not_burst_the_page(document, finding):
 
 
 @pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_a_cut_off_tells_whose_tokens_it_ended(document, form):
+    """The row of one said "policy –", and nothing of the person."""
+    value = document()
+    value["revocations"][0] |= {"target_kind": "policy", "target_id": None, "client_id": None, "subject_id": "ann"}
+    told = re.sub("<[^>]+>", "", form(value)).replace("`", "")
+    assert re.search(r"policy\s*for ann", told)
+    assert "policy –" not in told
+
+
+@pytest.mark.parametrize("form", [review_page, review_markdown])
 def test_nothing_of_ours_is_cut_in_the_middle(document, finding, form):
     """Of 98,000 letters of SQL the page gave the first thousand and the last, and the Markdown cut what to do."""
     value = document([finding()])

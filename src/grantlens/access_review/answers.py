@@ -97,7 +97,7 @@ def _power(document: dict[str, Any]) -> dict[str, Any]:
 def _purpose(document: dict[str, Any]) -> dict[str, Any]:
     clients = document["clients"]
     blank = [row for row in clients if not row["purpose"]]
-    consents = Counter(row["consent_kind"] or "not logged" for row in document["grants"])
+    consents = Counter(_consent(row) for row in document["grants"])
     unknown = _unregistered(document)
     lines = [f"No purpose is written down for {_names(blank)}."] if blank and not unknown else []
     if consents:
@@ -107,6 +107,10 @@ def _purpose(document: dict[str, Any]) -> dict[str, Any]:
     known = f"{_of(clients, blank)} have a purpose" if clients else _NO_CLIENT
     headline = _NO_REGISTER if unknown else known
     return _answer("Why may they?", headline, lines, "grants")
+
+
+def _consent(grant: dict[str, Any]) -> str:
+    return grant["consent_kind"] or ("of a kind that is not logged" if grant["consented_at"] else "not logged")
 
 
 def _deeds(document: dict[str, Any]) -> dict[str, Any]:

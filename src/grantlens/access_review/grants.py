@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _GRANTS = f"""
 WITH consent AS (
-    SELECT g.source, g.grant_id, g.opened_at, arg_min(i.consent_kind, i.issued_at) AS consent_kind,
+    SELECT g.source, g.grant_id, g.opened_at, min(i.issued_at) AS consented_at, arg_min(i.consent_kind, i.issued_at) AS consent_kind,
            arg_min(i.consent_actor, i.issued_at) AS consent_actor
     FROM grant_life g
     JOIN issued i ON i.source = g.source AND i.grant_id = g.grant_id AND i.kind = 'consent'
@@ -97,7 +97,7 @@ open_calls AS (
 SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id, g.subject_kind::VARCHAR AS subject_kind,
        r.owner, r.purpose, g.scopes,
        CASE WHEN g.scopes IS NOT NULL AND r.approved_scopes IS NOT NULL THEN coalesce(y.not_approved, []) END AS not_approved, g.opened_at,
-       c.consent_kind::VARCHAR AS consent_kind, c.consent_actor, g.by_consent AS standing, g.tokens::BIGINT AS tokens,
+       c.consented_at, c.consent_kind::VARCHAR AS consent_kind, c.consent_actor, g.by_consent AS standing, g.tokens::BIGINT AS tokens,
        g.calls + coalesce(e.calls, 0) AS calls,
        least(g.first_used_at, e.first_used_at) AS first_used_at, greatest(g.last_used_at, e.last_used_at) AS last_used_at,
        CASE WHEN g.calls + coalesce(e.calls, 0) > 0 THEN 'seen' WHEN o.grant_id IS NOT NULL THEN 'possible'
@@ -157,7 +157,7 @@ class Grants(Framed):
         One row for each stretch of life of a grant, those without an owner first: source, tenant, grant_id, client_id, client_name,
         subject_id, subject_kind, owner and purpose (of the register), scopes (the last of the window; NULL where no record names
         any), not_approved (those of them that the register does not approve for the client, NULL where it names none), opened_at,
-        consent_kind and consent_actor (of the first consent), standing (a consent holds it, not tokens alone),
+        consented_at, consent_kind and consent_actor (of the first consent; all NULL where none is logged), standing (a consent holds it, not tokens alone),
         tokens, calls (that succeeded; one that only a grant for everyone permitted counts for that and for the person's own),
         first_used_at, last_used_at, use (seen, possible, none seen or not observable), watched (for which share of its time in the
         window a log of all calls was held), state (live where the logs show no end at the end of the window, ended, or indeterminate where they

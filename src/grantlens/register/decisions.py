@@ -53,7 +53,7 @@ _SHOWN = ("decision", "decided_at", "cause", *_IDS, "reference")
 
 LISTED = (
     *("client_name", "subject_kind", "owner", "purpose", "scopes", "not_approved"),
-    *("opened_at", "consent_kind", "consent_actor"),
+    *("opened_at", "consented_at", "consent_kind", "consent_actor"),
     *("standing", "tokens", "calls", "first_used_at", "last_used_at", "use", "watched", "state"),
     *("ended_at", "ended_how", "ended_by", "perhaps_ended_at", "perhaps_ended_by", "reason"),
     *("keep", "remove", "replace", "ask", "wait", "calls_unknown"),

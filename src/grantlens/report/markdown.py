@@ -190,13 +190,22 @@ def _clients(document: dict[str, Any], limits: outline.Limits) -> list[str]:
     ]
 
 
+def _ended(revocation: dict[str, Any]) -> str:
+    """Return what was ended; a cut-off has no id of its own, and says whose tokens it is for."""
+    target, client, subject = (revocation[name] for name in ("target_id", "client_id", "subject_id"))
+    parts = [revocation["target_kind"]]
+    parts += [code(target)] if target or not (client or subject) else []
+    parts += [f"of {code(client)}"] if client and client != target else []
+    parts += [f"for {code(subject)}"] if subject and subject != target else []
+    return " ".join(parts)
+
+
 def _revocations(document: dict[str, Any], limits: outline.Limits) -> list[str]:
     lag, among = document["lag"], outline.several(document)
     rows = [
         [
             when(r["revoked_at"]),
-            f"{r['target_kind']} {code(r['target_id'])}"
-            + (f" (tenant {plain(tenant)})" if (tenant := outline.whose_tenant(r, among)) else ""),
+            _ended(r) + (f" (tenant {plain(tenant)})" if (tenant := outline.whose_tenant(r, among)) else ""),
             plain(r["initiator"]),
             duration(r["last_success_s"]),
             duration(r["first_denial_s"]),
