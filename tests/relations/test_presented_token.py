@@ -201,3 +201,27 @@ def test_coverage_tells_that_the_ends_are_followed_and_by_which_rules(store):
     assert concluded(nameless) == {"REV-1": "no", "REV-4": "no", "REV-6": "bounds", "INT-2": "no"}
     # the audit log would show it by itself, had it an end, and calls that tell of their token
     assert "With a table of servers more could be" in str(gl.detect.run(nameless, ["REV-1"])[0])
+
+
+def test_mail_that_is_read_with_a_token_is_use_of_the_grant_that_entra_gave(store):
+    """Each grant of Entra was "not observable: no log held could have shown any", beside the calls made with its tokens."""
+    people = ("00000000-0000-4000-8000-0000000000b5", USER)
+    entra = [signed_in(1), signed_in(2, userId=people[0], userPrincipalName="bo@example.com")]
+    opened = store(entra, [read(1, "11:00:00"), read(1, "11:30:00"), read(7, "11:40:00")])
+    window = opened.between("2026-07-01", "2026-07-02")
+    held_by = {row["subject_id"]: row for row in gl.grants(window).table.to_pylist()}
+    assert [(held_by[who]["use"], held_by[who]["calls"]) for who in people] == [("not observable", 0), ("seen", 2)]
+    document = gl.review(window).document
+    assert (document["attribution"]["attributed"], document["attribution"]["calls"]) == (2, 3)
+    (absent,) = (line for line in document["limitations"] if line.startswith("No usage log of microsoft_entra"))
+    assert "what was done with its tokens is known only from calls in the logs of others that name them" in absent
+    shares = {row["loader"]: row["attributed"] for row in opened.providers().table.to_pylist()}
+    assert shares["microsoft_365"] == pytest.approx(2 / 3)
+
+
+def test_a_client_whose_tokens_the_other_log_names_is_one_client_there(store):
+    same, other = (
+        str(gl.Case(store([signed_in(1)], [read(number, "11:00:00")]), client=APP).answers()) for number in (1, 2)
+    )
+    assert ("nothing shows that they are one" in same, "nothing shows that they are one" in other) == (False, True)
+    assert ("belongs to no grant" in same, "belongs to no grant" in other) == (False, True)

@@ -94,11 +94,12 @@ WHERE p.outcome = 'success'
 """
 
 _KEYS = """
-SELECT coalesce(s.join_key, CASE WHEN c.token_known THEN 'token' END, 'unattributed') AS join_key,
+SELECT coalesce(s.join_key, CASE WHEN c.token_known OR b.grant_id IS NOT NULL THEN 'token' END, 'unattributed') AS join_key,
        sum(p.events)::BIGINT AS calls
 FROM used_pair p
 LEFT JOIN named_caller c ON c.caller_id = p.caller_id
 LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+LEFT JOIN borrowed_token b ON b.caller_id = p.caller_id
 GROUP BY 1
 """
 

@@ -38,7 +38,8 @@ life AS (
            -- What ends in the moment in which the window does is alive in all of it.
            CASE WHEN closed_at < $until::TIMESTAMPTZ AND closed_at <= $now::TIMESTAMPTZ THEN 'ended'
                 WHEN doubt.at < $until::TIMESTAMPTZ AND doubt.at <= $now::TIMESTAMPTZ THEN 'indeterminate' ELSE 'live' END AS state,
-           CASE WHEN state = 'indeterminate' THEN doubt END AS doubt
+           CASE WHEN state = 'indeterminate' THEN doubt END AS doubt,
+           lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at
     FROM grant_life
 ),
 watched AS (
@@ -56,6 +57,15 @@ everyones AS (
     FROM life l
     JOIN everyones_use e USING (source, grant_id, opened_at)
     WHERE e.first_used_at >= l.opened_at
+    GROUP BY ALL
+),
+-- Calls in the log of another source with a token of the grant.
+elsewhere AS (
+    SELECT l.source, l.grant_id, l.opened_at, sum(p.events)::BIGINT AS calls,
+           min(p.first_used_at) AS first_used_at, max(p.last_used_at) AS last_used_at
+    FROM borrowed_token b
+    JOIN used_pair p ON p.caller_id = b.caller_id AND p.outcome = 'success'
+    JOIN life l ON l.source = b.source AND l.grant_id = b.grant_id AND b.issued_at >= l.opened_at AND b.issued_at < l.reopened_at
     GROUP BY ALL
 ),
 -- Calls that lead to no grant may be of any that their client and subject hold.
@@ -98,9 +108,10 @@ SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id,
        r.owner, r.purpose, g.scopes,
        CASE WHEN g.scopes IS NOT NULL AND r.approved_scopes IS NOT NULL THEN coalesce(y.not_approved, []) END AS not_approved, g.opened_at,
        c.consented_at, c.consent_kind::VARCHAR AS consent_kind, c.consent_actor, g.by_consent AS standing, g.tokens::BIGINT AS tokens,
-       g.calls + coalesce(e.calls, 0) AS calls,
-       least(g.first_used_at, e.first_used_at) AS first_used_at, greatest(g.last_used_at, e.last_used_at) AS last_used_at,
-       CASE WHEN g.calls + coalesce(e.calls, 0) > 0 THEN 'seen' WHEN o.grant_id IS NOT NULL THEN 'possible'
+       g.calls + coalesce(e.calls, 0) + coalesce(x.calls, 0) AS calls,
+       least(g.first_used_at, e.first_used_at, x.first_used_at) AS first_used_at,
+       greatest(g.last_used_at, e.last_used_at, x.last_used_at) AS last_used_at,
+       CASE WHEN g.calls + coalesce(e.calls, 0) + coalesce(x.calls, 0) > 0 THEN 'seen' WHEN o.grant_id IS NOT NULL THEN 'possible'
             WHEN w.watched_us > 0 THEN 'none seen' ELSE 'not observable' END AS use,
        CASE WHEN l.seen_until > l.seen_from
             THEN coalesce(w.watched_us, 0) / (epoch_us(l.seen_until) - epoch_us(l.seen_from)) END AS watched,
@@ -117,6 +128,7 @@ JOIN life l USING (source, grant_id, opened_at)
 LEFT JOIN consent c USING (source, grant_id, opened_at)
 LEFT JOIN watched w USING (source, grant_id, opened_at)
 LEFT JOIN everyones e USING (source, grant_id, opened_at)
+LEFT JOIN elsewhere x USING (source, grant_id, opened_at)
 LEFT JOIN open_calls o USING (source, grant_id, opened_at)
 LEFT JOIN beyond y USING (source, grant_id, opened_at)
 LEFT JOIN (SELECT DISTINCT ON (source, revocation_event) source, revocation_event, kind, initiator
@@ -124,13 +136,13 @@ LEFT JOIN (SELECT DISTINCT ON (source, revocation_event) source, revocation_even
     ON v.source = g.source AND v.revocation_event = g.ended_by
 LEFT JOIN registered_client r ON r.client_id = g.client_id
 WHERE g.closed_at IS NULL OR g.closed_at > $since
-ORDER BY (r.owner IS NOT NULL), l.state DESC, g.calls DESC, g.source, g.client_id, g.subject_id, g.grant_id, g.opened_at
+ORDER BY (r.owner IS NOT NULL), l.state DESC, calls DESC, g.source, g.client_id, g.subject_id, g.grant_id, g.opened_at
 """
 
 NEEDS = (
     "grant_life", "used_pair", "named_caller", "operation_class", "issued", "effective_revocation", "covered_time",
     "everyones_use", "caller_party", "possible_grant", "unplaced_grant", "registered_client", "known_scope", "protocol_scope",
-    "uncalled_grant",
+    "uncalled_grant", "borrowed_token",
 )  # fmt: skip
 """What the list of grants reads."""
 

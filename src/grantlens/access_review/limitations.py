@@ -80,8 +80,23 @@ def _absent(document: dict[str, Any]) -> list[str]:
     for log in LOGS:
         without = _lacking(document, log)
         if log in present and without:
-            lines.append(f"No {log} log of {listed(without)} covers any part of the period: {_ABSENT[log]}.")
+            lines += [
+                f"No {log} log of {listed(sources)} covers any part of the period: {what}."
+                for sources, what in _told_apart(document, log, without)
+            ]
     return lines
+
+
+def _told_apart(document: dict[str, Any], log: str, without: list[str]) -> list[tuple[list[str], str]]:
+    """Return what cannot be said of these, apart from those whose tokens are called with in the log of another source."""
+    used = {row["source"] for row in document["grants"] if row["use"] == "seen"} if log == "usage" else set()
+    followed = [name for name in without if name in used]
+    others = [name for name in without if name not in used]
+    what = (
+        "what was done with its tokens is known only from calls in the logs of others that name them, "
+        "and no scope can be called unused"
+    )
+    return [(names, said) for names, said in ((others, _ABSENT[log]), (followed, what)) if names]
 
 
 def _untold_gaps(document: dict[str, Any]) -> list[str]:

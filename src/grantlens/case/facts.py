@@ -257,10 +257,11 @@ ORDER BY r.registered_as
 """
 
 _KEYS = """
-SELECT coalesce(CASE WHEN c.token_known THEN 'token' END, s.join_key, 'unattributed') AS join_key, count(*) AS calls
+SELECT coalesce(CASE WHEN c.token_known OR b.grant_id IS NOT NULL THEN 'token' END, s.join_key, 'unattributed') AS join_key, count(*) AS calls
 FROM case_call u
 JOIN named_caller c USING (caller_id)
 LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
+LEFT JOIN borrowed_token b ON b.caller_id = u.caller_id
 GROUP BY 1 ORDER BY 1
 """
 
@@ -286,6 +287,13 @@ WITH seen AS (
 )
 SELECT s.source, $kind AS kind, $id AS id
 FROM seen s LEFT JOIN canonical_identity n ON n.source = s.source AND n.kind = $kind AND n.id = $id
+-- Calls with a token that the other source issued to the id it has there show that it is one.
+ANTI JOIN (
+    SELECT DISTINCT c.source
+    FROM borrowed_token b JOIN usage_caller c USING (caller_id)
+    WHERE $id = CASE $kind WHEN 'client' THEN c.client_id ELSE c.subject_id END
+      AND $id = CASE $kind WHEN 'client' THEN b.client_id ELSE b.subject_id END
+) k ON k.source = s.source
 QUALIFY count(DISTINCT (n.name, CASE WHEN n.name IS NULL THEN s.source END)) OVER () > 1
 ORDER BY s.source
 """

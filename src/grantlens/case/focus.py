@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 NEEDS = (
     "issued", "token", "grant_state", "grant_life", "named_caller", "caller_segment", "effective_revocation", "covered_token",
     "revoked_caller", "clock_error", "operation_class", "revoked_use", "ambiguous_revocation", "canonical_identity", "decided", "decided_access",
-    "removal",
+    "removal", "borrowed_token",
 )  # fmt: skip
 """What the questions of a case read."""
 

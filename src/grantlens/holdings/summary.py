@@ -42,7 +42,8 @@ held AS (
 standing AS ({STANDING}),
 attributed AS (
     SELECT b.loader, count(DISTINCT a.usage_id) AS calls
-    FROM standing a JOIN batch b USING (batch_id)
+    FROM (SELECT batch_id, usage_id FROM standing UNION ALL SELECT batch_id, usage_id FROM usage_row SEMI JOIN borrowed_token USING (caller_id)) a
+    JOIN batch b USING (batch_id)
     GROUP BY b.loader
 )
 SELECT l.*, coalesce(a.calls, 0) / h.calls AS attributed
@@ -56,5 +57,5 @@ def providers(engine: Engine) -> pa.Table:
 
     `usage` counts rows that were stored, duplicates left out; `attributed` is that of the calls held, NULL where there are none.
     """
-    with worked_out(engine, NEEDS, {}):
+    with worked_out(engine, (*NEEDS, "borrowed_token"), {}):
         return engine.arrow(_SUMMARY)
