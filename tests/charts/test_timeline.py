@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from grantlens.charts.lanes import COLUMNS
+from grantlens.charts.moments import milliseconds, written
 from grantlens.charts.theme import EDGE, PAPER
 from grantlens.charts.timeline import timeline
 
@@ -63,6 +64,11 @@ def test_every_event_is_drawn_once():
             "copilot: 2 uses after a revocation, the last one 90 min later",
         ),
         ([use(700, "violation")], "copilot: 1 use after a revocation"),
+        # Which of two revocations was to end it no title can tell: it came 40 minutes after one, and 30 seconds after the other.
+        (
+            [use(86400 + 2400, "violation"), CASE[3] | {"start": after(86400 + 2370)}],
+            f"copilot: 1 use after revocations, the last one {written(milliseconds(after(88800)))} UTC",
+        ),
     ],
 )
 def test_titles(more, title):

@@ -29,7 +29,7 @@ def test_cells_say_uses_or_what_to_do():
         "read": ("12k", WORDS["used"]),
         "send": ("remove", WORDS["unused"]),
         "admin": ("wait", WORDS["insufficient_evidence"]),
-        "openid": ("no log", WORDS["not_observable"]),
+        "openid": ("ask", WORDS["not_observable"]),
     }
     assert chart.title == "No use was seen of 1 of 4 granted scopes"
     assert chart.subtitle.startswith("2 cannot be judged yet: that is not the same as unused.")

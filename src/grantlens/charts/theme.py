@@ -43,7 +43,7 @@ WORDS = MappingProxyType(
         "used": "used",
         "unused": "no use seen",
         "insufficient_evidence": "too little evidence",
-        "not_observable": "no log could show it",
+        "not_observable": "not observable",
         "normal": "in order",
         "denied": "refused or failed",
         "narrowed": "scopes taken away",

@@ -69,7 +69,9 @@ def timeline(
     near = _near(spans, revoked, start, end)
     if near:
         zoomed = lay(clip(every, *near), *near, max_events)
-        above = panel(zoomed, revoked, *near, states).properties(title=_heading("After the revocation", _notes(zoomed)))
+        above = panel(zoomed, revoked, *near, states).properties(
+            title=_heading("After the last revocation" if len(revoked) > 1 else "After the revocation", _notes(zoomed))
+        )
         drawing = alt.vconcat(above, drawing.properties(title=_heading("The whole time", notes)), spacing=18)
         drawing, notes = drawing.resolve_scale(color="shared"), ""
     long = right - left > 5 * 86_400_000
@@ -144,6 +146,9 @@ def _title(spans: list[Span], revoked: list[float], name: str | None) -> str:
         text = f"{start}{plural(sum(span.count for span in wrong), 'use')} after a revocation"
         last = max(span.end for span in wrong)
         before = [moment for moment in revoked if moment <= last]
+        # After several, nothing here tells which of them the use was to have been ended by.
+        if len(before) > 1:
+            return f"{start}{plural(sum(span.count for span in wrong), 'use')} after revocations, the last one {written(last)} UTC"
         return f"{text}, the last one {duration((last - before[-1]) / 1000)} later" if before else text
     done = plural(sum(span.count for span in uses if span.state != "denied"), "use") if uses else "no use seen"
     return f"{start}{done}; {_ended(spans, revoked)}"

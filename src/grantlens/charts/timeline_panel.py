@@ -124,7 +124,7 @@ def _time(left: float, right: float) -> alt.X:
     inner = (round(left + MARGIN * (right - left)), round(right - MARGIN * (right - left)))
     days = dict.fromkeys(written(moment, precise=False) for moment in inner)
     day = "" if "%b" in pattern or "%Y" in pattern else f" on {' and '.join(days)}"
-    axis = alt.Axis(format=pattern, tickCount=7, labelOverlap=True, labelFlush=False)
+    axis = alt.Axis(format=pattern, tickCount=7, labelOverlap=True, labelSeparation=8, labelFlush=False)
     return alt.X(
         "start:T", scale=alt.Scale(type="utc", domain=[left, right], nice=False), title=f"time (UTC){day}", axis=axis
     )

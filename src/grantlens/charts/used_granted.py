@@ -45,7 +45,7 @@ class _Held:
             return f"{self.states['used']:,} of {self.states.total():,}"
         if self.state == "used":
             return compact(self.uses) if self.uses else "used"
-        return "no log" if self.state == "not_observable" else self.advice
+        return self.advice or "?"
 
 
 def used_granted(table: Any, *, top_columns: int = 14, top_scopes: int = 24) -> Chart:

@@ -42,7 +42,7 @@ GLOSSARY = (
     (
         "Unused",
         "No use of the scope is in the logs held, for as long as they were there. Insufficient evidence: not watched for long enough. "
-        "Not observable: no log held could have shown a use.",
+        "Not observable: nothing held could have shown a use, for want of a log of it or of a catalogue that says what the scope permits.",
     ),
     (
         "Revocations",
