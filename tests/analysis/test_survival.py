@@ -255,7 +255,7 @@ def test_sentence_rounds_nothing_to_all():
     )
     told = estimate([0] * 3, [None] * 3, censored=["untried", "right", "untried"]).sentence()
     assert (
-        "3 have no refusal of the token after the last success (2 of these with no call afterwards), 0 were refused"
+        "3 have no refusal of the token after the last success (2 of these with no call afterwards in the logs held), 0 were refused"
         in told
     )
 

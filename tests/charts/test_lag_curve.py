@@ -73,7 +73,9 @@ def test_censoring_is_told():
         curve(*simulate(50)), n=50, events=40, right_share=0.1, left_share=0.345, untried_share=0.04, where="mail"
     )
     assert "n=50 from 40 revocations" in chart.subtitle
-    assert "10 % not denied after the last success, or no call followed (4 %) (right-censored)" in chart.subtitle
+    assert (
+        "10 % not denied after the last success, or no call logged afterwards (4 %) (right-censored)" in chart.subtitle
+    )
     assert "34 % denied, with no success after the revocation (left-censored)" in chart.subtitle
     assert "at mail" in chart.title
     none = lag_curve(curve(*simulate(50)), n=50, right_share=0, left_share=0)

@@ -46,7 +46,10 @@ def test_programs_get_every_case(run, sample_file, reported):
 @pytest.mark.parametrize(
     ("calls", "says"),
     [
-        ((), "No revocation was put to the test by a call."),
+        (
+            (),
+            "No call in the logs held put a revocation to the test. No usage log covers any of this period, so whether anybody tried is not known.",
+        ),
         (("2026-07-01T10:00:00Z",), "(not named in the log)"),
     ],
 )

@@ -265,13 +265,13 @@ def _time(document: dict[str, Any]) -> list[str]:
     lag = document["lag"]
     if lag["n"] and lag["right_share"]:
         lines.append(
-            f"{share(lag['right_share'])} of the revoked accesses were not refused after their last success in the logs "
-            "held, or no call followed: for these the lag has no upper bound."
+            f"Of {share(lag['right_share'])} of the revoked accesses the logs held show no refusal after the last success, "
+            "or no call at all afterwards: for these the lag has no upper bound."
         )
     if lag.get("untried"):
         lines.append(
-            f"After {plural(lag['untried'], 'revocation')} no call followed with what had been revoked: how long it went "
-            "on working may be anything, and is counted so."
+            f"After {plural(lag['untried'], 'revocation')} the logs held show no call with what had been revoked: how long it "
+            "went on working may be anything, and is counted so."
         )
     if document["blind_spot"].get("open"):
         lines.append(
@@ -282,13 +282,13 @@ def _time(document: dict[str, Any]) -> list[str]:
 
 
 def _always(document: dict[str, Any]) -> list[str]:
-    sources = ", ".join(sorted({row["source"] for row in document["coverage"]})) or "none"
+    sources = listed(sorted({row["source"] for row in document["coverage"]})) or "no source"
     window = document["window"]
     return [
         (
             "The store holds no event: nothing here speaks of any time; "
             if window["since"] is None
-            else f"Every “not seen” speaks of the sources {sources} between {day(window['since'])} and {day(window['until'])} only; "
+            else f"Every “not seen” speaks of {sources} between {day(window['since'])} and {day(window['until'])} only; "
         )
         + "what a provider does not log, or what was not loaded, is not in it.",
         "Display names and user agents in logs are written by strangers: they are shown here, and "

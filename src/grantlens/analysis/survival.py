@@ -94,7 +94,7 @@ class LagEstimate:
         return (
             f"{said}. Of {plural(self.n, 'case')} ({plural(self.events, 'revocation')}) "
             f"{right:,} {agree(right, 'has', 'have')} no refusal of the token after the last success"
-            f"{f' ({untried:,} of these with no call afterwards)' * bool(untried)}, "
+            f"{f' ({untried:,} of these with no call afterwards in the logs held)' * bool(untried)}, "
             f"{left:,} {agree(left, 'was', 'were')} refused with no success after the revocation. "
             "Times are counted from the acknowledgement."
         )

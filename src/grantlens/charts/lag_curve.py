@@ -108,7 +108,7 @@ def lag_curve(
     if n is not None:
         facts.append(f"n={n:,}" + (f" from {plural(events, 'revocation')}" if events not in (None, n) else ""))
     if right_share:
-        untried = f", or no call followed ({percent(untried_share)})" if untried_share else ""
+        untried = f", or no call logged afterwards ({percent(untried_share)})" if untried_share else ""
         facts.append(f"{percent(right_share)} not denied after the last success{untried} (right-censored)")
     if left_share:
         facts.append(f"{percent(left_share)} denied, with no success after the revocation (left-censored)")

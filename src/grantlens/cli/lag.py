@@ -53,13 +53,15 @@ def lag(
         cases = plain_rows(found.table)
         servers = by_server(opened.engine, cases)
         empty = "" if cases else none_ended(opened.engine, view.window.parameters())
-        is_covered = "revocation" in covered_logs(opened.engine, view.window.parameters())
+        covered = covered_logs(opened.engine, view.window.parameters())
+    is_covered = "revocation" in covered
+    untried = "No call in the logs held put a revocation to the test."
+    if "usage" not in covered:
+        untried += " No usage log covers any of this period, so whether anybody tried is not known."
     if format != "table":
         write_records(cases, format, columns=found.table.column_names)
     elif cases or is_covered:
-        write_records(
-            [_told(server) for server in servers], format, empty=empty or "No revocation was put to the test by a call."
-        )
+        write_records([_told(server) for server in servers], format, empty=empty or untried)
         if cases:
             print(f"\n{found.estimate().sentence()}")
     if cases or is_covered:
