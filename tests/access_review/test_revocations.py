@@ -88,7 +88,9 @@ def test_a_success_too_close_to_tell_is_no_silence(told):
 
 def test_a_refusal_before_the_last_success_is_not_denied(told):
     result, _ = told("flapping")
-    assert any("the logs held show no refusal after the last success" in line for line in result.document["limitations"])
+    assert any(
+        "the logs held show no refusal after the last success" in line for line in result.document["limitations"]
+    )
     assert (
         "100 % have no refusal of the token after the last success, 0 % were refused with no success"
         in result.to_html()

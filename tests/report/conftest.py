@@ -417,6 +417,7 @@ def make_document(findings=(), text=None, **changes):
         "proposals": [
             {
                 "action": "remove",
+                "state": "unused",
                 "source": "native",
                 "tenant": name,
                 "client_id": name,
@@ -432,6 +433,7 @@ def make_document(findings=(), text=None, **changes):
             },
             {
                 "action": "replace",
+                "state": "used",
                 "source": "native",
                 "tenant": None,
                 "client_id": "crm-sync",

@@ -356,6 +356,14 @@ def test_a_cut_off_tells_whose_tokens_it_ended(document, form):
 
 
 @pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_uses_that_nothing_could_show_are_not_counted_as_none(document, form):
+    value = document()
+    value["proposals"][0] |= {"state": "not_observable", "action": "ask", "exposure_min": 0.0, "exposure_max": 0.0}
+    told = [re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", text)) for text in (form(document()), form(value))]
+    assert told[1].count("not observable") == told[0].count("not observable") + 1
+
+
+@pytest.mark.parametrize("form", [review_page, review_markdown])
 def test_nothing_of_ours_is_cut_in_the_middle(document, finding, form):
     """Of 98,000 letters of SQL the page gave the first thousand and the last, and the Markdown cut what to do."""
     value = document([finding()])

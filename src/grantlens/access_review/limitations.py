@@ -265,8 +265,8 @@ def _time(document: dict[str, Any]) -> list[str]:
     lag = document["lag"]
     if lag["n"] and lag["right_share"]:
         lines.append(
-            f"Of {share(lag['right_share'])} of the revoked accesses the logs held show no refusal after the last success, "
-            "or no call at all afterwards: for these the lag has no upper bound."
+            f"For {share(lag['right_share'])} of the revoked accesses the logs held show no refusal after the last success, "
+            "or no call at all afterwards: there the lag has no upper bound."
         )
     if lag.get("untried"):
         lines.append(

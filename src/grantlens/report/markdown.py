@@ -241,7 +241,7 @@ def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
             _client(r, among),
             code(r["scope"]),
             number(r["grants"]),
-            number(r["uses"]),
+            "not observable" if r["state"] == "not_observable" else number(r["uses"]),
             chance(r["p_needed"]),
             ", ".join(code(s) for s in r["replacement"] or []) or "–",
         ]

@@ -13,7 +13,7 @@ from grantlens.report.labels import explained
 from grantlens.rule.rule import SEVERITIES, VERDICTS
 from grantlens.visible import visible
 from grantlens.window import in_time
-from grantlens.wording import agree, chance, day, duration, first_few, plural
+from grantlens.wording import agree, chance, day, duration, first_few, number, plural
 
 LEVELS = tuple(reversed(SEVERITIES))
 """Severities, the worst first."""
@@ -177,11 +177,13 @@ def undecided(findings: Iterable[dict[str, Any]], most: int) -> list[tuple[str, 
     >>> findings = [{"verdict": "indeterminate", "detail": {"reason": reason}} for reason in "aababc"]
     >>> undecided(findings, most=1)
     [('a', 3), ('2 other reasons', 3)]
+    >>> undecided(findings, most=2)  # a line for one that is left is as long as that one
+    [('a', 3), ('b', 2), ('c', 1)]
     """
     reasons = Counter(_why_undecided(finding) for finding in findings if finding["verdict"] == "indeterminate")
-    shown = reasons.most_common(most)
+    shown = reasons.most_common(most + (len(reasons) == most + 1))
     rest = reasons.total() - sum(count for _, count in shown)
-    return [*shown, (plural(len(reasons) - most, "other reason"), rest)] if rest else shown
+    return [*shown, (f"{number(len(reasons) - most)} other reasons", rest)] if rest else shown
 
 
 def _why_undecided(finding: dict[str, Any]) -> str:
