@@ -124,9 +124,18 @@ def test_a_consent_of_which_nothing_more_is_known_is_logged_all_the_same(world):
 def test_a_token_that_others_asked_for_makes_its_client_no_agent(world):
     store = world(*CALLS, token("02 08:00", "t2", ["mail.read"], client_id="role", actor_chain=["ec2.cloud.example"]))
     assert answered(store)[1]["Which agents exist?"]["headline"].startswith("1 agent among ")
-    # The chain of another log is no claim `act`: a cloud may write there which of its services asked.
+    # The chain of another log is no claim `act`: a cloud may write there which of its services asked, or an account that got a token for itself.
     store.engine.execute("UPDATE declared SET actors = NULL")
     assert answered(store)[1]["Which agents exist?"]["headline"].startswith("No agent is known among ")
+    itself, for_others = (
+        world(
+            *CALLS, token("02 08:00", "t2", ["mail.read"], client_id="role", subject_id=subject, actor_chain=["role"])
+        )
+        for subject in (None, "ann")
+    )
+    for store, found in ((itself, "No agent is known"), (for_others, "1 agent")):
+        store.engine.execute("UPDATE declared SET actors = NULL")
+        assert answered(store)[1]["Which agents exist?"]["headline"].startswith(f"{found} among ")
 
 
 def test_of_no_client_no_share_is_told(world, register):

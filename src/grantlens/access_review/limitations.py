@@ -234,11 +234,10 @@ def _judgement(document: dict[str, Any]) -> list[str]:
             f"({share((mapped['calls'] - mapped['known']) / mapped['calls'])}) are known to no catalogue; "
             "whether they were in scope is undecided."
         )
-    if traced["attributed"] < traced["calls"]:
+    if astray := traced["calls"] - traced["attributed"]:
         lines.append(
-            f"{plural(traced['calls'] - traced['attributed'], 'call')} "
-            f"({share((traced['calls'] - traced['attributed']) / traced['calls'])}) belong to no grant "
-            "that the logs name; they count in no statement about a grant."
+            f"{plural(astray, 'call')} ({share(astray / traced['calls'])}) {agree(astray, 'belongs', 'belong')} to no grant "
+            f"that the logs name; {agree(astray, 'it counts', 'they count')} in no statement about a grant."
         )
     weak = next((row for row in traced["by_key"] if row["join_key"] == "client_subject"), None)
     if weak:
@@ -273,10 +272,10 @@ def _time(document: dict[str, Any]) -> list[str]:
             f"After {plural(lag['untried'], 'revocation')} the logs held show no call with what had been revoked: how long it "
             "went on working may be anything, and is counted so."
         )
-    if document["blind_spot"].get("open"):
+    if left_open := document["blind_spot"].get("open"):
         lines.append(
-            f"{plural(document['blind_spot']['open'], 'stretch of access', 'stretches of access')} "
-            "were still open at the end of the logs or of the period; their length is at least what is shown."
+            f"{plural(left_open, 'stretch of access', 'stretches of access')} {agree(left_open, 'was', 'were')} still open at the "
+            f"end of the logs or of the period; {agree(left_open, 'its', 'their')} length is at least what is shown."
         )
     return lines
 
