@@ -55,7 +55,7 @@ GLOSSARY = (
         "that; of tokens that nobody tried this says nothing.",
     ),
     ("Effective: no", "Access still succeeded at the last look, or a new token was issued from what had been revoked."),
-    ("Effective: not demonstrated", "No call followed, or those that did prove neither."),
+    ("Effective: not demonstrated", "The logs held show no call afterwards, or calls that prove neither."),
     (
         "Last success, first refusal after",
         "The time from the acknowledgement, by the stamps of the logs. A refusal counts if it is because of the token and before that "
