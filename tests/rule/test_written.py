@@ -36,6 +36,8 @@ OF_PROVIDERS = (
        "issued_at": f"2026-07-05T{hour}:00:00Z"} for hour, grant_type in ((10, "oAuth2"), (11, "deviceCode"))),
     {**ISSUED, "source": "microsoft_entra", "event_id": "ann", "kind": "consent", "client_id": "new", "subject_id": "ann", "subject_kind": "user",
      "subject_name": "ann@example.com", "issued_at": "2026-07-05T12:00:00Z", "consent_kind": "user"},
+    {**ISSUED, "source": "microsoft_entra", "event_id": "lent-out", "kind": "token", "token_id": "lent-out", "client_id": "app-id"},
+    use("05 10:00", "GET /v1/messages/7", "lent-out", client_id="app-id", event_id="borrowed", source="microsoft_365"),
     *(use(when, "DELETE /v1/messages/7", None, status=status, client_id="climber", event_id=f"climb-{status}")
       for when, status in (("05 09:00", 403), ("05 09:02", 204))),
     consent("05 09:00", ["mail.read"], "elsewhere", client_id="elsewhere", audience=["https://elsewhere.example"], event_id="elsewhere"),
@@ -45,7 +47,7 @@ OF_PROVIDERS = (
     use("05 10:10", "DELETE /api/v2/log-streams/lst_1", None, "auth0", 204, client_id="eraser", event_id="erase-2"),
 )  # fmt: skip
 """What only some providers write: a token's name that is used again, an object that stands for an application, a person's sign-in name, a token by device
-code, a policy that gives a scope as soon as it is missed, a server that nobody calls, a token that only its calls know, the end of a log's stream."""
+code, a policy that gives a scope as soon as it is missed, a server that nobody calls, a token that only its calls know, one that another log names, the end of a log's stream."""
 
 DESK = {"client_id": "desk", "grant_id": "desk"}
 NARROWED = (
