@@ -60,8 +60,8 @@ def few(rng, source):
             row["session_id"] = "s1"
         elif rng.random() < 0.3:
             row |= {"kind": "downgrade", "scopes_removed": rng.choice([["r"], ["r", "s"]])}
-            if row["target_kind"] == "policy":
-                row["target_kind"] = "grant"
+            if rng.random() < 0.2:
+                row["target_kind"] = "token"
         revocation.append(row)
     return {
         "source": source,

@@ -1,23 +1,25 @@
 """What a grant allowed at each moment, told again as a story in plain Python."""
 
+import random
 from collections import defaultdict
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from .conftest import when
 from .oracle import issued, of_several, party_of
 
 OPENERS = ("consent", "change")
 
 
-def allowed(world, grant, moment):
-    """Return the scopes a grant allows at a moment: None while it is closed, "unknown" where no log names any."""
+def steps_of(world, grant):
+    """Return what happens to a grant, in time: (moment, 0 for an end, 1 for a removal, 2 for an opening, its row)."""
     mine = [row for row in issued(world) if row["grant_id"] == grant]
     openings = opened_by(mine)
     if not openings:
-        return None
+        return []
     tenant, client, subject = holder(mine, openings)
     first = min(row["issued_at"] for row in openings)
     steps = [(row["issued_at"], 2, row) for row in openings]
@@ -37,10 +39,9 @@ def allowed(world, grant, moment):
                 and (row["client_id"], row["subject_id"]) == (client, subject)
             )
             alike = homes(world, client, subject) if pair else homes(world, client) if whole else ()
-            if (row.get("tenant") is None and len(alike) > 1) or (untold and (pair or whole or theirs)):
-                steps.append((row["revoked_at"], 2, {"kind": "consent", "scopes": None, "unsure": True}))
-            elif (by_id and row["grant_id"] == grant) or pair or whole or theirs:
-                steps.append((row["revoked_at"], 1, row))
+            unsure = (row.get("tenant") is None and len(alike) > 1) or (untold and not by_id)
+            if (by_id and row["grant_id"] == grant) or pair or whole or theirs:
+                steps.append((row["revoked_at"], 1, {**row, "unsure": unsure}))
         elif row["kind"] in ("revoke", "disable") and not of_several(world, row):
             on_pair = (
                 row.get("grant_id") is None and row["client_id"] == client and subject and row["subject_id"] == subject
@@ -58,19 +59,26 @@ def allowed(world, grant, moment):
             if named or client_gone or subject_gone:
                 steps.append((row["revoked_at"], 0, row))
     # At one moment the end comes first, then what is taken away, then what is given.
+    return sorted(steps, key=lambda step: step[:2])
+
+
+def allowed(world, grant, moment):
+    """Return the scopes a grant allows at a moment: None while it is closed, "unknown" where no log names any."""
     open_, ended_before, vague, named, held = False, False, False, False, set()
-    for stamp, what, row in sorted(steps, key=lambda step: step[:2]):
+    unsure_at = None
+    for stamp, what, row in steps_of(world, grant):
         if stamp > moment:
             break
         if what == 0:
             open_, ended_before, vague, named, held = False, True, False, False, set()
+        elif what == 1 and row["unsure"]:
+            vague |= open_
+            unsure_at = stamp  # what opens the grant in the same moment
         elif what == 1:
             held -= set(row["scopes_removed"])
-        elif row.get("unsure"):
-            vague |= open_
         elif row["kind"] in OPENERS or not ended_before:
             open_ = True
-            vague |= row["kind"] == "consent" and row["scopes"] is None
+            vague |= (row["kind"] == "consent" and row["scopes"] is None) or unsure_at == stamp
             named |= row["scopes"] is not None
             held |= set(row["scopes"] or [])
         elif open_:
@@ -79,6 +87,20 @@ def allowed(world, grant, moment):
     if not open_:
         return None
     return sorted(held) if named and not vague else "unknown"
+
+
+def taken_away(steps, opened_at, moment):
+    """Return the scopes that were taken since a grant was opened and not given again: when first, and by which of that moment."""
+    taken = {}
+    for stamp in sorted({stamp for stamp, *_ in steps if opened_at <= stamp <= moment}):
+        now = [(what, row) for at, what, row in steps if at == stamp]
+        given = {scope for what, row in now if what == 2 for scope in row["scopes"] or ()}
+        for what, row in now:
+            for scope in set(row["scopes_removed"]) - given if what == 1 else ():
+                at, event = taken.get(scope, (stamp, row["event_id"]))
+                taken[scope] = (at, min(event, row["event_id"]) if at == stamp else event)
+        taken = {scope: found for scope, found in taken.items() if scope not in given}
+    return [{"scope": scope, "taken_at": when(at), "event_id": event} for scope, (at, event) in sorted(taken.items())]
 
 
 def opened_by(mine):
@@ -128,12 +150,19 @@ def hold(bench, laid, moments):
     bench.lay(laid)
     rows = defaultdict(list)
     for row in bench.answers("grant_state"):
-        rows[row["source"]].append(row)
+        rows[row["source"], row["grant_id"]].append(row)
     for world in laid:
         for grant in {row["grant_id"] for row in issued(world)} - {None}:
+            mine, steps = rows[world["source"], grant], steps_of(world, grant)
             for moment in moments(world):
-                expected, said = allowed(world, grant, moment), told(rows[world["source"]], grant, moment)
+                expected, said = allowed(world, grant, moment), told(mine, grant, moment)
                 assert said == expected, f"{world['source']} {grant} at {moment}: {said}, not {expected}\n{world}"
+            given = [row for row in issued(world) if row["grant_id"] == grant]
+            for row in mine:
+                assert (row["tenant"], row["client_id"], row["subject_id"]) == holder(given, opened_by(given))
+                ends = [end["event_id"] for at, what, end in steps if what == 0 and at == row["ended_at"]]
+                assert row["ended_by"] == min(ends, default=None)
+                assert (row["taken"] or []) == taken_away(steps, row["opened_at"], row["valid_from"]), world
 
 
 @settings(max_examples=4)
@@ -167,6 +196,34 @@ def follow(bench, laid):
             assert until == then or ended == until, "a hole inside a grant that nobody ended"
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_its_times_are_set_right_by_the_clock_of_the_log_that_tells_of_each(bench, parties, seed):
+    rng, laid = random.Random(seed), parties(seed)
+    for world, log, tenant in product(laid, ("issuance", "revocation"), (None, "p", "q")):
+        world["clock"][log, tenant] = {"error_s": 1.0, "grid_s": 0.0, "offset_s": rng.choice((0.0, -0.5, -3.0))}
+    bench.lay(laid)
+    rows = defaultdict(list)
+    for row in sorted(bench.answers("grant_state"), key=lambda row: row["valid_from"]):
+        rows[row["source"], row["grant_id"]].append(row)
+    for world in laid:
+        for grant in {row["grant_id"] for row in issued(world)} - {None}:
+            steps, ended = steps_of(world, grant), -FOREVER
+            latest = -FOREVER
+            for row in rows[world["source"], grant]:
+                begun, until = (set_right(world, steps, row[name]) for name in ("valid_from", "valid_until"))
+                latest = max(latest, begun)
+                assert row["from_true"] == max(latest, ended), world
+                ended = max(ended, until)
+                assert row["until_true"] == ended, world
+
+
+def set_right(world, steps, stamp):
+    """Return a moment by the truth: of several clocks that stamp it, the one that is furthest behind tells."""
+    clocks = [("issuance" if what == 2 else "revocation", row.get("tenant")) for at, what, row in steps if at == stamp]
+    return stamp - round(min((world["clock"][clock]["offset_s"] for clock in clocks), default=0.0) * SECOND)
+
+
+FOREVER = 2**63 - 1
 SECOND = 1_000_000
 NOON = 1_783_684_800 * SECOND  # 2026-07-10 12:00 UTC
 
@@ -221,9 +278,14 @@ def test_tales(bench, steps, second, expected):
     assert allowed(world, "g", moment) == expected, "the oracle itself"
 
 
-def test_a_grant_for_everyone_is_nobodys_though_a_token_of_somebody_is_older(bench):
-    everyone = {"outcome": "success", "client_id": "a", "subject_id": None, "subject_kind": "user", "audience": ["m"]}
-    ann = {**everyone, "subject_id": "ann", "grant_id": "derived:a/ann", "kind": "token", "token_id": "t"}
+@pytest.mark.parametrize(
+    ("kind", "subject", "ended"),
+    [("user", None, None), ("service", "ann", NOON + 2 * SECOND), (None, "ann", NOON + 2 * SECOND)],
+)
+def test_a_grant_for_everyone_is_nobodys_though_a_token_of_somebody_is_older(bench, kind, subject, ended):
+    everyone = {"outcome": "success", "client_id": "a", "subject_id": None, "subject_kind": kind, "audience": ["m"]}
+    ann = {**everyone, "subject_id": "ann", "subject_kind": "user", "kind": "token", "token_id": "t"}
+    ann["grant_id"] = "derived:a/ann" if kind == "user" else "g"
     issuance = [
         {**ann, "event_id": "e1", "issued_at": NOON, "scopes": ["r"]},
         {**everyone, "event_id": "e2", "issued_at": NOON + SECOND, "kind": "consent", "grant_id": "g", "scopes": ["w"]},
@@ -232,5 +294,5 @@ def test_a_grant_for_everyone_is_nobodys_though_a_token_of_somebody_is_older(ben
     revocation = [{**gone, "revoked_at": NOON + 2 * SECOND}]
     bench.lay([{"source": "s", "issuance": issuance, "usage": [], "revocation": revocation, "clock": {}, "server": {}}])
     rows = bench.answers("grant_state")
-    assert {(row["grant_id"], row["subject_id"], row["ended_at"]) for row in rows} == {("g", None, None)}
-    assert told(rows, "g", NOON + 3 * SECOND) == ["r", "w"]
+    assert {(row["grant_id"], row["subject_id"], row["ended_at"]) for row in rows} == {("g", subject, ended)}
+    assert told(rows, "g", NOON + 3 * SECOND) == (None if ended else ["r", "w"])

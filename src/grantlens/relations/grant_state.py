@@ -41,21 +41,21 @@ ending AS (
     SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s), min(r.revocation_event)
     FROM effective_revocation r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id
-        AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+        AND (r.tenant IS NULL OR p.tenant = r.tenant)
     WHERE r.target_kind = 'client' AND r.doubt IS NULL AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s), min(r.revocation_event)
     FROM effective_revocation r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id = r.subject_id
-        AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+        AND (r.tenant IS NULL OR p.tenant = r.tenant)
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND r.doubt IS NULL AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s), min(r.revocation_event)
     FROM effective_revocation r
     JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id
-        AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+        AND (r.tenant IS NULL OR p.tenant = r.tenant)
     WHERE r.target_kind = 'subject' AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
 ),

@@ -60,17 +60,17 @@ succeeded AS (
     FROM opened o
     SEMI JOIN (FROM ending WHERE target_kind = 'grant' AND grant_id IS NULL) r
         ON r.source = o.source AND r.client_id = o.client_id AND r.subject_id = o.subject_id
-        AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
+        AND (r.tenant IS NULL OR r.tenant = o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
     UNION
     SELECT o.source, o.grant_id, o.resource
     FROM opened o
     SEMI JOIN (FROM ending WHERE target_kind = 'client' AND grant_id IS NULL) r ON r.source = o.source AND r.client_id = o.client_id
-        AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
+        AND (r.tenant IS NULL OR r.tenant = o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
     UNION
     SELECT o.source, o.grant_id, o.resource
     FROM opened o
     SEMI JOIN (FROM ending WHERE target_kind = 'subject' AND grant_id IS NULL) r ON r.source = o.source AND r.subject_id = o.subject_id
-        AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
+        AND (r.tenant IS NULL OR r.tenant = o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
 ),
 -- Each holds what is issued until the next is given; beside another that still lives, nothing tells which holds what.
 named_grant AS (
