@@ -12,7 +12,7 @@ MAIL = ["mail.read"]
 
 @pytest.fixture
 def told(desk, tmp_path):
-    """Return a function that tells what REV-1 and REV-6 find, by a clock that is so many seconds ahead of the truth."""
+    """Return a function that tells what rules find, by a clock that is so many seconds ahead of the truth."""
 
     def told(log, ahead_s, *records):
         clocks = tmp_path / "clocks.toml"
@@ -23,7 +23,7 @@ def told(desk, tmp_path):
             store.add(Clocks.read(clocks))
             return {
                 rule: [finding["detail"] for finding in detect.run(store, [rule], now="2026-07-11")[0].to_dicts()]
-                for rule in ("REV-1", "REV-6")
+                for rule in ("REV-1", "REV-4", "REV-6", "INT-2", "OOS-11")
             }
 
     return told
@@ -55,3 +55,65 @@ def test_a_refusal_is_told_by_the_times_that_are_set_right(told):
     calls = (use("10 09:58:05", CALL, "t1"), use("10 10:00:10", CALL, "t1", outcome="denied", denial_reason="token"))
     (detail,) = told("usage", -190, *OPEN, revoked("10 10:00:00"), *calls)["REV-1"]
     assert (detail["last_success_s"], detail["first_denial_s"], detail["censored"]) == (75.0, 200.0, "no")
+
+
+STRANGE = "calls of the same client and subject name a token of which no issuance is known"
+
+
+@pytest.mark.parametrize(
+    ("log", "ahead_s", "stamp", "reason"),
+    [
+        ("usage", -190, "10 09:58:05", STRANGE),  # 75 seconds after the revocation
+        ("revocation", 190, "10 09:58:05", STRANGE),
+        ("usage", 240, "10 10:03:00", None),  # a minute before it
+        ("revocation", -240, "10 10:03:00", None),
+        ("usage", -190, "10 10:28:20", None),  # a minute and a half after the token expired
+        ("issuance", 190, "10 10:28:20", None),
+        ("usage", 190, "10 10:31:30", STRANGE),  # a minute and 40 seconds before that
+        ("issuance", -190, "10 10:31:30", STRANGE),
+    ],
+)
+def test_a_call_that_may_have_been_a_try_is_one_by_the_times_that_are_set_right(told, log, ahead_s, stamp, reason):
+    opened = (consent("10 08:00", MAIL), token("10 09:00", "t1", MAIL, "10 10:30"))
+    (detail,) = told(log, ahead_s, *opened, revoked("10 10:00"), use(stamp, CALL, "unseen"), *LATER)["REV-6"]
+    assert detail["reason"] == reason
+
+
+def test_a_call_by_a_pair_is_told_by_the_times_that_are_set_right(told):
+    ended = (*OPEN, revoked("10 10:00", "grant", grant_id="g1"), consent("10 10:05", MAIL))
+    call = {"client_id": "app", "subject_id": "ann"}
+    # By the truth 75 seconds after the revocation, and a minute after the grant was given again.
+    (detail,) = told("usage", -190, *ended, use("10 09:58:05", CALL, None, **call))["REV-1"]
+    assert (detail["last_success_s"], detail["lag_lower_s"]) == (75.0, None)
+    assert told("usage", -190, *ended, use("10 10:02:50", CALL, None, **call))["REV-1"] == []
+    assert told("issuance", 190, *ended, use("10 10:02:50", CALL, None, **call))["REV-1"] == []
+
+
+@pytest.mark.parametrize(("stamp", "reason"), [("10 11:45:00", None), ("10 11:44:49", "no call was let in")])
+def test_the_last_tenth_of_a_life_is_told_by_the_times_that_are_set_right(told, stamp, reason):
+    # By the truth 11:48:10 and 11:47:59, of a life from ten to twelve.
+    opened = (consent("10 08:00", MAIL), token("10 09:00", "t1", MAIL, "10 12:00"))
+    (detail,) = told("usage", -190, *opened, revoked("10 10:00"), use(stamp, CALL, "t1"), *LATER)["REV-4"]
+    assert (detail["reason"] or "")[:18] == (reason or "")
+
+
+def test_how_long_a_call_lies_outside_the_life_of_its_token_is_told_by_the_times_that_are_set_right(told):
+    opened = (consent("10 08:00", MAIL), token("10 09:00", "t1", MAIL, "10 12:00"))
+    for log, ahead_s, early, late in (
+        ("usage", -190, "10 07:56:50", "10 12:56:50"),
+        ("issuance", 190, "10 07:56:50", "10 12:56:50"),
+    ):
+        (detail,) = told(log, ahead_s, *opened, *(use(stamp, CALL, "t1") for stamp in (early, late)))["INT-2"]
+        assert (detail["earliest_before_issue_s"], detail["latest_after_expiry_s"]) == (3600.0, 3600.0)
+
+
+@pytest.mark.parametrize(("log", "ahead_s"), [("usage", -400), ("issuance", 400)])
+def test_how_soon_after_a_refusal_a_scope_was_given_is_told_by_the_times_that_are_set_right(told, log, ahead_s):
+    # By the truth four minutes after the refusal, and one before the deed.
+    refused = {"outcome": "denied", "denial_reason": "scope"}
+    calls = (
+        use("10 09:53:20", "DELETE /v1/messages/7", "t1", **refused),
+        use("10 09:58:20", "DELETE /v1/messages/7", "t2"),
+    )
+    (detail,) = told(log, ahead_s, *OPEN, *calls, token("10 10:04", "t2", ["mail.write"]))["OOS-11"]
+    assert detail["done_after_s"] == 300.0

@@ -21,7 +21,7 @@ WITH lived AS (
     SELECT *, least(expires_at, $until) AS life_ends_at, coalesce(expires_at <= $until, false) AS over FROM revoked_use
 ),
 judged AS (
-    SELECT *, why_unknown IS NULL AND last_proven_success_at >= life_ends_at - (life_ends_at - revoked_at) / 10 AS to_the_end FROM lived
+    SELECT *, why_unknown IS NULL AND 10 * last_success_s >= 9 * epoch(life_ends_at - revoked_at) AS to_the_end FROM lived
 )
 -- While a token lives it may still be refused.
 SELECT CASE WHEN over AND to_the_end THEN 'violation' ELSE 'indeterminate' END AS verdict,

@@ -9,7 +9,7 @@ _KEY = {"kind": "credential", "token_kind": "api_key"}
 
 RULE = Rule(
     id="INT-2",
-    version=7,
+    version=8,
     name="outside_life",
     key=("token_id",),
     question="Which tokens worked before they were issued, or after they expired?",
@@ -46,6 +46,7 @@ WITH watched AS (
            -- What renews a token under its own id, or may have switched a key on again, is no sign that it had not been there before.
            (t.kind = 'credential' AND NOT coalesce(d.keys_begin, false))
                OR (t.kind = 'refresh' AND coalesce(t.parent_token_id, t.token_id) = t.token_id) AS may_be_older,
+           u.offset_s - k.offset_s AS ahead_s,
            t.issued_at - to_microseconds(((u.after_s + k.before_s) * 1000000)::BIGINT) AS surely_before,
            """
     + SURELY_EXPIRED
@@ -94,8 +95,8 @@ SELECT CASE WHEN NOT bool_or(of_several) AND (bool_or(late) OR NOT (bool_and(may
        to_json({
            'before_issue': count(*) FILTER (NOT late),
            'after_expiry': count(*) FILTER (late),
-           'earliest_before_issue_s': round(max(epoch_us(issued_at) - epoch_us(used_at)) FILTER (NOT late) / 1e6, 6),
-           'latest_after_expiry_s': round(max(epoch_us(used_at) - epoch_us(expires_at)) FILTER (late) / 1e6, 6),
+           'earliest_before_issue_s': round(max((epoch_us(issued_at) - epoch_us(used_at)) / 1e6 + ahead_s) FILTER (NOT late), 6),
+           'latest_after_expiry_s': round(max((epoch_us(used_at) - epoch_us(expires_at)) / 1e6 - ahead_s) FILTER (late), 6),
            'reason': CASE WHEN bool_or(of_several) THEN 'the calls name no tenant, and several issued a token of this id'
                           WHEN NOT bool_or(late) AND bool_and(may_be_older)
                           THEN 'the record may have renewed it or switched it on again: when it was issued is not in the logs'

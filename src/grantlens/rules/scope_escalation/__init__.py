@@ -9,7 +9,7 @@ _SAID = ("usage.outcome=denied", "usage.denial_reason=scope", WORKED, "issuance.
 
 RULE = Rule(
     id="OOS-11",
-    version=5,
+    version=6,
     name="scope_escalation",
     key=("client_id", "subject_id", "operation"),
     question="Which actions were refused for want of scope, and done minutes later with a scope got in between?",
@@ -116,6 +116,7 @@ turn AS (
            t.used_at - to_microseconds(((i.after_s + u.before_s) * 1000000)::BIGINT) AS surely_until,
            t.used_at + to_microseconds(((i.before_s + u.after_s) * 1000000)::BIGINT) AS perhaps_until,
            t.refused_at - to_microseconds((u.offset_s * 1000000)::BIGINT) AS refused_true,
+           to_microseconds(((u.offset_s - i.offset_s) * 1000000)::BIGINT) AS ahead,
            to_microseconds(((u.error_s + u.grid_s + i.error_s + i.grid_s) * 1000000)::BIGINT) AS near
     FROM turned t
     JOIN clock_error u ON u.source = t.source AND u.tenant IS NOT DISTINCT FROM t.tenant AND u.log = 'usage'
@@ -204,8 +205,8 @@ soon AS (
     FROM got g
     JOIN turn t ON t.turn_no = g.turn_no
     LEFT JOIN tenant_token k ON k.source = t.source AND k.token_id = t.token_id AND {meant_by("t.tenant", "k")}
-    WHERE g.record.seen_at <= t.refused_at + to_microseconds(($within_minutes * 60000000)::BIGINT)
-      AND g.record.seen_at >= t.used_at - to_microseconds(($within_minutes * 60000000)::BIGINT)
+    WHERE g.record.seen_at <= t.refused_at - t.ahead + to_microseconds(($within_minutes * 60000000)::BIGINT)
+      AND g.record.seen_at >= t.used_at - t.ahead - to_microseconds(($within_minutes * 60000000)::BIGINT)
 ),
 together AS (
     SELECT turn_no, list_sort(list_distinct(list(scope) FILTER (scope IS NOT NULL))) AS scopes,
@@ -235,7 +236,7 @@ watched AS (
     FROM turn t
     JOIN together g ON g.turn_no = t.turn_no
     JOIN covered_time c ON c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant AND c.log = 'issuance' AND NOT c.in_part
-        AND c.covered_from <= t.refused_at AND c.covered_until >= g.last_at
+        AND c.covered_from <= t.refused_at - t.ahead AND c.covered_until >= g.last_at
 ),
 judged AS (
     SELECT t.*, g.scopes, g.giver, g.grant_id, list_concat(t.refusals, g.records, [t.deed]) AS records, array_to_string(g.scopes, ', ') AS named,

@@ -24,6 +24,7 @@ RULE = Rule(
         "revoked_use",
         "named_caller",
         "covered_time",
+        "clock_error",
     ),
     parameters=(
         Parameter(
@@ -64,8 +65,10 @@ several AS (
 alive AS (
     SELECT c.source, c.revocation_event, count(DISTINCT c.token_id) AS tokens,
            max(least(c.expires_at, c.covered_until)) AS lives_until,
+           max(least(c.expires_at, c.covered_until) - to_microseconds((coalesce(k.offset_s, 0) * 1000000)::BIGINT)) AS lives_true,
            bool_and(c.alive IS NULL) AS unknown_life
     FROM covered c
+    LEFT JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.issued_in AND k.log = 'issuance'
     WHERE c.alive IS DISTINCT FROM false AND c.revoked_at >= $since AND c.revoked_at < $until
       AND (c.token_id IS NOT NULL
            OR NOT EXISTS (SELECT 1 FROM covered t
@@ -75,7 +78,7 @@ alive AS (
     GROUP BY c.source, c.revocation_event
     UNION ALL
     -- One that names a client alone ended some grant of it.
-    SELECT r.source, r.revocation_event, 0, NULL, false
+    SELECT r.source, r.revocation_event, 0, NULL, NULL, false
     FROM effective_revocation r
     JOIN (SELECT source, client_id, min(opened_at) AS opened_at FROM grant_state GROUP BY source, client_id) g USING (source, client_id)
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND r.subject_id IS NULL AND r.revoked_at > g.opened_at
@@ -137,7 +140,7 @@ exposed AS (
     GROUP BY v.source, v.revocation_event
 ),
 untried AS (
-    SELECT r.*, a.tokens, a.unknown_life, least(a.lives_until, $until) AS lives_until, coalesce(x.children, 0) AS exposed_children,
+    SELECT r.*, a.tokens, a.unknown_life, least(a.lives_until, $until) AS lives_until, a.lives_true, coalesce(x.children, 0) AS exposed_children,
            t.revocation_event IS NOT NULL AS tried_elsewhere
     FROM effective_revocation r
     JOIN alive a USING (source, revocation_event) LEFT JOIN exposed x USING (source, revocation_event)
@@ -200,11 +203,16 @@ suspect AS (
     WHERE u.target_kind = 'grant' AND u.grant_id NOT LIKE 'derived:%' AND c.token_known AND c.grant_id LIKE 'derived:%'
       AND c.issued_at <= u.revoked_at AND (u.tenant IS NULL OR c.tenant IS NULL OR c.tenant = u.tenant)
 ),
+-- Set right by the offsets of the clocks: by the stamps alone a try may lie before the revocation.
 stray AS (
     SELECT u.source, u.revocation_event, bool_or(s.unknown_token) AS unknown_token, bool_and(s.unknown_grant) AS unknown_grant
     FROM untried u
     JOIN suspect s USING (source, revocation_event)
-    JOIN usage_row w ON w.caller_id = s.caller_id AND w.used_at >= u.revoked_at AND w.used_at < u.lives_until
+    JOIN usage_caller c ON c.caller_id = s.caller_id
+    JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+    JOIN usage_row w ON w.caller_id = s.caller_id AND w.used_at < $until
+        AND w.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT) >= u.revoked_at - to_microseconds((u.offset_s * 1000000)::BIGINT)
+        AND w.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT) < coalesce(u.lives_true, 'infinity'::TIMESTAMPTZ)
     GROUP BY u.source, u.revocation_event
 ),
 -- Where a revocation names no tenant, the tokens and grants that it ended tell in which their calls would stand: in each they must be seen.

@@ -36,6 +36,8 @@ alone AS (
 -- Calls that name neither token nor grant, of a client and subject whose only grant had ended.
 paired AS (
     SELECT v.source, coalesce(v.tenant, g.tenant) AS tenant, v.revocation_event, v.grant_id, c.resource_server, any_value(v.revoked_at) AS revoked_at,
+           any_value(v.revoked_at - to_microseconds((r.offset_s * 1000000)::BIGINT)) AS revoked_true,
+           max(w.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT)) AS last_used_true,
            any_value(v.record) AS record, any_value(v.client_id) AS client_id,
            any_value(v.subject_id) AS subject_id, any_value(v.scopes) AS scopes,
            count(*) AS uses_after, min(w.used_at) AS first_used_at, max(w.used_at) AS last_used_at,
@@ -45,9 +47,11 @@ paired AS (
     JOIN named_caller c ON c.source = g.source AND c.tenant IS NOT DISTINCT FROM g.tenant AND c.client_id = g.client_id
         AND c.subject_id IS NOT DISTINCT FROM g.subject_id AND c.join_key = 'client_subject' AND c.grant_id IS NULL
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+    JOIN clock_error r ON r.source = v.source AND r.tenant IS NOT DISTINCT FROM v.tenant AND r.log = 'revocation'
+    JOIN clock_error i ON i.source = g.source AND i.tenant IS NOT DISTINCT FROM g.tenant AND i.log = 'issuance'
     JOIN usage_row w ON w.caller_id = c.caller_id AND w.outcome = 'success'
         AND w.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > v.certain_from
-        AND w.used_at < least(v.covered_until, g.alone_until) AND w.used_at < $until
+        AND w.used_at - to_microseconds(((k.offset_s - i.offset_s) * 1000000)::BIGINT) < least(v.covered_until, g.alone_until) AND w.used_at < $until
     WHERE v.token_id IS NULL
     GROUP BY v.source, coalesce(v.tenant, g.tenant), v.revocation_event, v.grant_id, c.resource_server
     HAVING max(w.used_at) >= $since
@@ -89,7 +93,7 @@ SELECT 'indeterminate', 'high', NULL,
        p.first_used_at, p.last_used_at, p.uses_after + 1,
        to_json({
            'revocation_event': p.revocation_event,
-           'last_success_s': round((epoch_us(p.last_used_at) - epoch_us(p.revoked_at)) / 1e6, 6),
+           'last_success_s': round((epoch_us(p.last_used_true) - epoch_us(p.revoked_true)) / 1e6, 6),
            'first_denial_s': NULL,
            'lag_lower_s': NULL, 'lag_upper_s': NULL,
            'uses_after': p.uses_after,
