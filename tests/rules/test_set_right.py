@@ -1,13 +1,18 @@
 """What rules make of the order of logs whose clocks differ, once it is stated by how much."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+import grantlens as gl
 from grantlens import detect
 from grantlens.register.clocks import Clocks
+from grantlens.register.register import Register
 from grantlens.rule.example import consent, revoked, token, use
 
 CALL = "GET /v1/messages/7"
 MAIL = ["mail.read"]
+REVIEWS = tuple(datetime(2026, 7, 10, hour, 30, tzinfo=UTC) for hour in (7, 12))
 
 
 @pytest.fixture
@@ -20,11 +25,12 @@ def told(desk, tmp_path):
             f'[[clock]]\nsource = "native"\nlog = "{log}"\nerror_seconds = 5\noffset_seconds = {ahead_s}\n'
         )
         with desk.store(desk.write("log.ndjson", records)) as store:
-            store.add(Clocks.read(clocks))
-            return {
+            store.add(Clocks.read(clocks), Register((), REVIEWS))
+            found = {
                 rule: [finding["detail"] for finding in detect.run(store, [rule], now="2026-07-11")[0].to_dicts()]
-                for rule in ("REV-1", "REV-4", "REV-6", "INT-2", "OOS-11")
+                for rule in ("REV-1", "REV-4", "REV-6", "INT-2", "OOS-11", "PRV-6")
             }
+            return {**found, "grants": gl.grants(store.between("2026-07-10", "2026-07-11")).to_dicts()}
 
     return told
 
@@ -117,3 +123,21 @@ def test_how_soon_after_a_refusal_a_scope_was_given_is_told_by_the_times_that_ar
     )
     (detail,) = told(log, ahead_s, *OPEN, *calls, token("10 10:04", "t2", ["mail.write"]))["OOS-11"]
     assert detail["done_after_s"] == 300.0
+
+
+@pytest.mark.parametrize(("log", "ahead_s", "stamp"), [("usage", -190, "10 10:02:50"), ("usage", 190, "10 10:09:10")])
+def test_of_which_life_of_a_grant_a_call_is_is_told_by_the_times_that_are_set_right(told, log, ahead_s, stamp):
+    # By the truth a minute after the grant was given again, and one before it ended for good.
+    lives = (
+        *(OPEN[0], revoked("10 10:00", "grant", grant_id="g1"), consent("10 10:05", MAIL, "g1")),
+        revoked("10 10:07", "grant", grant_id="g1", event_id="r2"),
+    )
+    calls = [use(stamp, CALL, None, grant_id="g1"), use("10 08:30", CALL, None, grant_id="g1")]
+    later = token("10 14:59", "t2", MAIL, client_id="other", subject_id="eve", grant_id="g2")
+    found = told(log, ahead_s, *lives, *calls, later)
+    mine = [row for row in found["grants"] if row["grant_id"] == "g1"]
+    assert {row["opened_at"]: row["calls"] for row in mine} == {
+        "2026-07-10T08:00:00Z": 1,
+        "2026-07-10T10:05:00Z": 1,
+    }
+    assert [(detail["stretches"], detail["calls"]) for detail in found["PRV-6"] if detail["of_tokens"] == 0] == [(2, 2)]

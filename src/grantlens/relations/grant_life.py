@@ -34,14 +34,15 @@ WITH state AS (
     SELECT source, min(tenant) AS tenant, grant_id, opened_at, min(client_id) AS client_id,
            min(client_name) AS client_name,
            min(subject_id) AS subject_id, min(subject_name) AS subject_name, min(subject_kind) AS subject_kind,
-           min(ended_at) AS ended_at, min(ended_by) AS ended_by, bool_or(by_consent) AS by_consent,
+           min(from_true) AS opened_true, min(ended_at) AS ended_at, min(ended_by) AS ended_by, bool_or(by_consent) AS by_consent,
            -- In a structure, or scopes that are no longer known would give way to those before.
            (arg_max({'scopes': scopes}, valid_from) FILTER (valid_from < $until)).scopes AS scopes
     FROM grant_state
     GROUP BY source, grant_id, opened_at
 ),
 placed AS (
-    SELECT *, lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER in_turn AS reopened_at, row_number() OVER in_turn = 1 AS is_first
+    SELECT *, lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER in_turn AS reopened_at,
+           lead(opened_true, 1, 'infinity'::TIMESTAMPTZ) OVER in_turn AS reopened_true, row_number() OVER in_turn = 1 AS is_first
     FROM state
     WINDOW in_turn AS (PARTITION BY source, grant_id ORDER BY opened_at)
 ),
@@ -74,26 +75,28 @@ doubted AS (
     )
     GROUP BY source, grant_id, opened_at
 ),
+-- Held to the beginnings of the grant by times that are set right.
 pair AS (
-    SELECT c.source, p.caller_id, p.grant_id, p.first_used_at, p.last_used_at, p.events,
+    SELECT c.source, p.caller_id, p.grant_id, p.first_used_at, p.last_used_at, p.events, to_microseconds((e.offset_s * 1000000)::BIGINT) AS ahead,
            coalesce(k.grave, false) AS grave
     FROM used_pair p
     JOIN named_caller c ON c.caller_id = p.caller_id
+    JOIN clock_error e ON e.source = c.source AND e.tenant IS NOT DISTINCT FROM c.tenant AND e.log = 'usage'
     LEFT JOIN operation_class k ON k.operation_id = p.operation_id
     WHERE p.outcome = 'success'
 ),
 -- Who called before a grant was given again and after it: of these few every call is looked at.
 over_both AS (
-    SELECT DISTINCT c.caller_id
+    SELECT DISTINCT c.caller_id, c.ahead
     FROM pair c
-    JOIN placed p ON p.source = c.source AND p.grant_id = c.grant_id AND c.first_used_at < p.reopened_at AND c.last_used_at >= p.reopened_at
+    JOIN placed p ON p.source = c.source AND p.grant_id = c.grant_id AND c.first_used_at - c.ahead < p.reopened_true AND c.last_used_at - c.ahead >= p.reopened_true
 ),
 called AS (
-    SELECT source, grant_id, first_used_at, last_used_at, events, grave FROM pair ANTI JOIN over_both USING (caller_id)
+    SELECT source, grant_id, first_used_at - ahead AS used_true, first_used_at, last_used_at, events, grave FROM pair ANTI JOIN over_both USING (caller_id)
     UNION ALL
-    SELECT c.source, coalesce(s.grant_id, c.grant_id), u.used_at, u.used_at, 1, o.target_id IS NOT NULL
+    SELECT c.source, coalesce(s.grant_id, c.grant_id), u.used_at - b.ahead, u.used_at, u.used_at, 1, o.target_id IS NOT NULL
     FROM usage_row u
-    SEMI JOIN over_both USING (caller_id)
+    JOIN over_both b USING (caller_id)
     JOIN named_caller c USING (caller_id)
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
     LEFT JOIN (SELECT DISTINCT target_id FROM usage_operation JOIN operation_class USING (operation_id) WHERE grave) o ON o.target_id = u.target_id
@@ -106,10 +109,10 @@ use_of AS (
     FROM placed p
     JOIN called c ON c.source = p.source AND c.grant_id = p.grant_id
         -- What was called with it before its first record shows that it is older than the log, or a clock that is off.
-        AND (c.first_used_at >= p.opened_at OR p.is_first) AND c.first_used_at < p.reopened_at
+        AND (c.used_true >= p.opened_true OR p.is_first) AND c.used_true < p.reopened_true
     GROUP BY ALL
 )
-SELECT p.* EXCLUDE (reopened_at, is_first) REPLACE (
+SELECT p.* EXCLUDE (opened_true, reopened_at, reopened_true, is_first) REPLACE (
            CASE WHEN p.ended_at IS NULL AND NOT p.by_consent THEN t.last_end.by ELSE p.ended_by END AS ended_by),
        -- Access ends by revocation, or - without a standing consent - with the last token.
        CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at WHEN NOT p.by_consent THEN t.last_end.at END AS closed_at,
@@ -132,6 +135,7 @@ WHERE p.opened_at < $until
         "named_caller",
         "caller_segment",
         "operation_class",
+        "clock_error",
     ),
     windowed=True,
 )

@@ -9,7 +9,7 @@ _DATES = ("review date",)
 
 RULE = Rule(
     id="PRV-6",
-    version=4,
+    version=5,
     name="review_blind_spot",
     key=("client_id",),
     question="Which access came and went between access reviews, so that none saw it?",
@@ -194,8 +194,12 @@ used AS (
     SELECT t.source, t.grant_id, t.start_at, sum(p.events)::BIGINT AS calls, coalesce(sum(p.events) FILTER (k.grave), 0)::BIGINT AS grave_calls,
            list(p.first_no) FILTER (k.grave) AS firsts, min(p.last_no, 4) FILTER (k.grave) AS lasts, max(p.last_no) FILTER (k.grave) AS last_no
     FROM told t
-    JOIN used_pair p ON p.grant_id = t.grant_id AND p.first_used_at >= t.start_at AND p.first_used_at < t.end_at AND p.outcome = 'success' AND NOT p.ended
+    JOIN clock_error i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
+    JOIN used_pair p ON p.grant_id = t.grant_id AND p.outcome = 'success' AND NOT p.ended
     JOIN named_caller c ON c.caller_id = p.caller_id AND c.source = t.source
+    JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
+        AND p.first_used_at - to_microseconds(((u.offset_s - i.offset_s) * 1000000)::BIGINT) >= t.start_at
+        AND p.first_used_at - to_microseconds(((u.offset_s - i.offset_s) * 1000000)::BIGINT) < t.end_at
     LEFT JOIN operation_class k ON k.operation_id = p.operation_id
     GROUP BY t.source, t.grant_id, t.start_at
 ),
