@@ -1,6 +1,8 @@
 """What rules make of the order of logs whose clocks differ, once it is stated by how much."""
 
-from datetime import UTC, datetime
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,6 +11,8 @@ from grantlens import detect
 from grantlens.register.clocks import Clocks
 from grantlens.register.register import Register
 from grantlens.rule.example import consent, revoked, token, use
+from tests.rules.test_escalation_oracle import quick_log
+from tests.rules.test_outlived import family as told_family
 
 CALL = "GET /v1/messages/7"
 MAIL = ["mail.read"]
@@ -141,3 +145,44 @@ def test_of_which_life_of_a_grant_a_call_is_is_told_by_the_times_that_are_set_ri
         "2026-07-10T10:05:00Z": 1,
     }
     assert [(detail["stretches"], detail["calls"]) for detail in found["PRV-6"] if detail["of_tokens"] == 0] == [(2, 2)]
+
+
+STAMPS = ("used_at", "ended_at")
+CERTAIN = ("verdict", "severity", "client_id", "subject_id", "grant_id", "token_id", "resource_server", "operation")
+"""Of a finding; how long was watched, and with it why something is not decided, may differ by what is off."""
+
+
+@pytest.mark.parametrize("ahead_s", [-41, 33])
+def test_nothing_is_told_otherwise_for_a_usage_clock_that_is_off_and_stated(desk, tmp_path, kept_going, ahead_s):
+    rng = random.Random(2)
+    families = [*(told_family(rng, number) for number in range(60)), quick_log(2)[:600]]
+    # All in one log, of which one clock is stated.
+    records = [
+        {name: value for name, value in row.items() if name != "source"} | {"event_id": f"{number}-{place}"}
+        for number, rows in enumerate(families)
+        for place, row in enumerate(rows)
+    ]
+    records += kept_going
+
+    def off(record):
+        later = {name: moved(record[name], ahead_s) for name in STAMPS if record["log"] == "usage" and record.get(name)}
+        return {**record, **later}
+
+    def told(ahead_s, records):
+        clocks = tmp_path / "clocks.csv"
+        clocks.write_text(f"source,log,error_seconds,offset_seconds\nnative,,5,\nnative,usage,5,{ahead_s}\n")
+        with desk.store(desk.write("log.ndjson", records)) as store:
+            store.add(Clocks.read(clocks), Register((), REVIEWS))
+            return Counter(
+                (each.rule.id, *(row[name] for name in CERTAIN), row["detail"].get("last_success_s"))
+                for each in detect.run(store, now="2026-07-25")
+                for row in each.to_dicts()
+            )
+
+    right = told(0, records)
+    assert len({rule for rule, *_ in right}) > 15
+    assert told(ahead_s, list(map(off, records))) == right
+
+
+def moved(stamp, seconds):
+    return (datetime.fromisoformat(stamp) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
