@@ -32,7 +32,7 @@ def told(desk, tmp_path):
             store.add(Clocks.read(clocks), Register((), REVIEWS))
             found = {
                 rule: [finding["detail"] for finding in detect.run(store, [rule], now="2026-07-11")[0].to_dicts()]
-                for rule in ("REV-1", "REV-4", "REV-6", "INT-2", "OOS-11", "PRV-6")
+                for rule in ("REV-1", "REV-4", "REV-6", "INT-2", "OOS-11", "OOS-13", "PRV-6")
             }
             return {**found, "grants": gl.grants(store.between("2026-07-10", "2026-07-11")).to_dicts()}
 
@@ -145,6 +145,22 @@ def test_of_which_life_of_a_grant_a_call_is_is_told_by_the_times_that_are_set_ri
         "2026-07-10T10:05:00Z": 1,
     }
     assert [(detail["stretches"], detail["calls"]) for detail in found["PRV-6"] if detail["of_tokens"] == 0] == [(2, 2)]
+
+
+@pytest.mark.parametrize("ahead_s", [-400, 0, 400])
+def test_an_offset_makes_no_life_of_a_transaction_token_longer_or_shorter(told, ahead_s):
+    shown = token("10 08:00", "s", MAIL, "10 10:00")
+    more = {"token_kind": "txn", "kind": "exchange", "parent_token_id": "s"}
+    issues = [
+        token("10 09:00", "short", MAIL, "10 09:04", **more, event_id="e1"),
+        token("10 09:10", "long", MAIL, "10 09:15:07", **more, event_id="e2"),
+        token("10 10:03", "late", MAIL, "10 10:04", **more, event_id="e3"),
+    ]
+    found = told("issuance", ahead_s, shown, *issues)["OOS-13"]
+    assert sorted((detail["fault"], detail["most_s"], detail["tokens"]) for detail in found) == [
+        ("long life", 307.0, 1),
+        ("shown too late", 180.0, 1),
+    ]
 
 
 STAMPS = ("used_at", "ended_at")

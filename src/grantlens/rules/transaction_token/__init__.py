@@ -16,7 +16,7 @@ _CALLED = (TRANSACTION, NAMED, "usage.token_id", WORKED, "usage.client_id", "iss
 
 RULE = Rule(
     id="OOS-13",
-    version=2,
+    version=3,
     name="transaction_token",
     key=("client_id", "fault", "issued_to", "resource_server", "audience"),
     question="Which transaction tokens live too long, came of a token that had expired, or were used outside their transaction or trust domain?",
@@ -65,8 +65,8 @@ RULE = Rule(
 -- Each issue of a transaction token, with the token that was shown for it.
 WITH issue AS (
     SELECT i.source, i.tenant, i.token_id, i.client_id, i.client_name, i.subject_id, i.grant_id, i.issued_at, i.expires_at,
-           (epoch_us(i.expires_at) - epoch_us(i.issued_at)) / 1e6 AS life_s, k.after_s,
-           (epoch_us(i.issued_at) - epoch_us(p.expires_at)) / 1e6 AS late_s, k.before_s,
+           (epoch_us(i.expires_at) - epoch_us(i.issued_at)) / 1e6 AS life_s, k.error_s, k.grid_s,
+           (epoch_us(i.issued_at) - epoch_us(p.expires_at)) / 1e6 AS late_s,
            (epoch_us(i.expires_at) - epoch_us(p.expires_at)) / 1e6 AS outlives_s, coalesce(p.of_several, false) AS of_several,
            {'seen_at': i.issued_at, 'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id} AS record
     FROM issued i
@@ -76,15 +76,15 @@ WITH issue AS (
     + """
     WHERE i.token_kind = 'txn' AND i.kind IN ('token', 'refresh', 'exchange') AND i.issued_at >= $since AND i.issued_at < $until
 ),
--- A stamp may be early, and the life so much shorter; or late, and the token that was shown not yet over. To outlive that one is allowed.
+-- One clock stamps both, so its offset is none of theirs. A stamp may be early, and the life so much shorter; or late, and the token that was shown not yet over. To outlive that one is allowed.
 lasting AS (
-    SELECT *, 'long life' AS fault, life_s AS by_s, NULL AS reason FROM issue WHERE life_s > $longest_transaction_seconds + after_s
+    SELECT *, 'long life' AS fault, life_s AS by_s, NULL AS reason FROM issue WHERE life_s > $longest_transaction_seconds + error_s + grid_s
     UNION ALL
     SELECT *, 'shown too late', late_s, CASE WHEN of_several THEN 'the record names no tenant, and several issued a token of the id that it came of' END
-    FROM issue WHERE late_s > $shown_leeway_seconds + before_s
+    FROM issue WHERE late_s > $shown_leeway_seconds + error_s
     UNION ALL
     SELECT *, 'outlives', outlives_s, NULL
-    FROM issue WHERE outlives_s > 0 AND NOT of_several AND late_s <= $shown_leeway_seconds + before_s
+    FROM issue WHERE outlives_s > 0 AND NOT of_several AND late_s <= $shown_leeway_seconds + error_s
 ),
 known AS (
     SELECT source, kind, id, name FROM canonical_identity WHERE name IS NOT NULL
