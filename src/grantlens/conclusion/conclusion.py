@@ -118,6 +118,8 @@ def source_of(name: str) -> Source:
         says |= {KEYS_END}
     if loader.keys_begin:
         says |= {KEYS_BEGIN}
+    if not loader.grants_end:
+        says -= {ENDED_GRANT[0]}
     if loader.makers:
         says |= {KEY_MAKERS}
     says |= {f"issuance.parent_token_id={tokens}" for tokens in loader.parents}

@@ -291,6 +291,7 @@ LOADER = Loader(
     dialect=_fitted,
     # Of issuance only tokens and keys of service accounts: those of people and of machines inside the cloud are not logged.
     carries=("revocation",),
+    grants_end=False,
     makers=True,
     steps={
         "spelled": _AS_GOOGLE_SPELLS,

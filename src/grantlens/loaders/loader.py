@@ -126,6 +126,8 @@ class Loader:
     keys_begin: bool = False
     """True if an issue of kind `credential` is always the making of its key, under an id that no other key ever has, and never that one was
     renewed or switched on again: where it is the first record of a key, nobody can have called with that key before."""
+    grants_end: bool = True
+    """False if what this log tells of grants only narrows them: none is told to end."""
     makers: bool = False
     """True if an issue of kind `credential` that adds to a client names both the client and, as `consent_actor`, who made it."""
     parents: tuple[str, ...] = ()
