@@ -47,7 +47,7 @@ OF_PROVIDERS = (
     use("05 10:10", "DELETE /api/v2/log-streams/lst_1", None, "auth0", 204, client_id="eraser", event_id="erase-2"),
 )  # fmt: skip
 """What only some providers write: a token's name that is used again, an object that stands for an application, a person's sign-in name, a token by device
-code, a policy that gives a scope as soon as it is missed, a server that nobody calls, a token that only its calls know, one of another log, the end of a log's stream."""
+code, a policy that gives a scope as soon as it is missed, a server that nobody calls, a token that only calls know, one of another log, a log's end."""
 
 DESK = {"client_id": "desk", "grant_id": "desk"}
 NARROWED = (
