@@ -438,6 +438,37 @@ def test_use_after_the_cut_off_is_found_and_a_newer_session_is_not(tmp_path):
         assert [row["token_id"] for row in found.to_dicts()] == ["ASIASESSION000000001"]
 
 
+def test_sessions_that_were_brought_back_are_used_rightly(tmp_path):
+    old, unseen = session(), session(key="ASIASESSION000000002", attributes={"creationDate": "2026-07-01T10:05:00Z"})
+    policies = ({"roleName": "deploy", "policyName": name} for name in ("Other", "AWSRevokeOlderSessions"))
+    lines = [
+        assumed(time="2026-07-01T10:00:00Z", eventID="i1"),
+        cut_off(),
+        call("DeleteRolePolicy", asked=next(policies), time="2026-07-01T10:40:00Z", eventID="d1"),
+        *(
+            call("GetObject", "s3", who=who, time="2026-07-01T10:45:00Z", eventID=who["accessKeyId"])
+            for who in (old, unseen)
+        ),
+        call("DeleteRolePolicy", asked=next(policies), time="2026-07-01T10:50:00Z", eventID="d2"),
+        *(
+            call("GetObject", "s3", who=who, time="2026-07-01T11:00:00Z", eventID=f"{who['accessKeyId']} again")
+            for who in (old, unseen)
+        ),
+    ]
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"Records": lines}))
+    with Store(":memory:") as store:
+        store.load(path)
+        (found,) = detect.run(store, ["REV-1"])
+        told = [(row["token_id"], row["detail"]["uses_after"]) for row in found.to_dicts()]
+        assert sorted(told) == [("ASIASESSION000000001", 1), ("ASIASESSION000000002", 1)]
+        (life,) = store.sql(
+            "SELECT ended_by, pauses FROM token_life WHERE token_id = 'ASIASESSION000000001'"
+        ).to_pylist()
+        assert life["ended_by"] is None
+        assert [(pause["off_at"].minute, pause["on_at"].minute) for pause in life["pauses"]] == [(30, 50)]
+
+
 def test_a_session_that_nobody_saw_begin_is_known_by_when_its_calls_say_it_did(tmp_path):
     """Its `AssumeRole` may stand in another account's trail, or before this one begins."""
 

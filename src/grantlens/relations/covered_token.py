@@ -30,7 +30,7 @@ RELATION = Relation(
     "is all their tokens, a session all that carry it, a policy all issued before its cut-off but for keys - issued up to "
     "then. A child by token exchange is not covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693); but what a client got by exchange is "
     "its own token, and ends where a revocation names that client: an agent often has no other. "
-    "A key that is issued again - switched off, and on - is covered until then. Where the log has no token id the grant stands "
+    "A key that is issued again - switched off, and on - is covered until then, and what a policy ended until that policy is taken away. Where the log has no token id the grant stands "
     "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was. token_tenant is the "
     "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
     "ended it, NULL where it is: as in effective_revocation, or 'id' or 'session' where it names a token or session and no tenant, and several issued "
@@ -227,6 +227,14 @@ renewed AS (
         AND (i.tenant IS NULL OR i.tenant = x.home)
     GROUP BY ALL
 ),
+-- A policy that is taken away, or written anew, ends no more what it had ended.
+undone AS (
+    SELECT r.source, r.revocation_event, min(i.issued_at) AS undone_at
+    FROM (FROM ended WHERE target_kind = 'policy') r
+    JOIN issued i ON i.source = r.source AND i.client_id = r.client_id AND i.kind = 'change' AND i.issued_at > r.revoked_at
+        AND i.authorization_details ->> '$.policy' = r.reason AND coalesce(i.tenant = r.tenant, true)
+    GROUP BY r.source, r.revocation_event
+),
 doubted AS (
     SELECT r.source, r.revocation_event, coalesce(r.doubt, 'tenant') AS doubt, g.grant_id, g.client_id, g.subject_id, g.opened_at, g.ended_at
     FROM ended r
@@ -258,13 +266,14 @@ reopened AS (
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, x.doubt,
        t.token_id, x.token_tenant, t.tenant AS issued_in, t.token_kind, t.grant_id, t.client_id, t.subject_id, t.scopes, t.issued_at, t.expires_at,
-       coalesce(n.renewed_at, 'infinity'::TIMESTAMPTZ) AS covered_until,
+       least(coalesce(n.renewed_at, 'infinity'::TIMESTAMPTZ), coalesce(u.undone_at, 'infinity'::TIMESTAMPTZ)) AS covered_until,
        coalesce(t.token_id = r.token_id, false) AS is_target,
        t.expires_at IS NULL OR t.expires_at > r.revoked_at AS alive
 FROM target x
 JOIN ended r USING (source, revocation_event)
 JOIN every_token t ON t.source = x.source AND t.token_id = x.token_id AND t.home IS NOT DISTINCT FROM x.home AND t.of_several = x.of_all
 LEFT JOIN renewed n ON n.source = x.source AND n.revocation_event = x.revocation_event AND n.token_id = x.token_id AND n.home IS NOT DISTINCT FROM x.home
+LEFT JOIN undone u ON u.source = x.source AND u.revocation_event = x.revocation_event
 WHERE t.issued_at <= r.revoked_at
 UNION ALL
 -- The token that a revocation names, though its issuance is not in the log.
@@ -279,9 +288,10 @@ UNION ALL
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, CASE WHEN r.tenant IS NOT NULL AND c.home IS NULL THEN 'tenant' ELSE r.doubt END,
        c.token_id, c.home, NULL, NULL, NULL, c.client_id, c.subject_id, NULL, c.issued_at, NULL,
-       'infinity'::TIMESTAMPTZ, false, NULL
+       coalesce(u.undone_at, 'infinity'::TIMESTAMPTZ), false, NULL
 FROM (FROM called ANTI JOIN told_twice USING (source, revocation_event)) c
 JOIN ended r USING (source, revocation_event)
+LEFT JOIN undone u USING (source, revocation_event)
 UNION ALL
 -- The grant, for calls that name no token.
 SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
