@@ -7,7 +7,9 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 
+from grantlens import detect
 from grantlens.loaders.gcp_audit import LOADER
+from grantlens.store import Store
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 PROJECT, ROBOT, KEY = "acme-prod", "robot@acme-prod.iam.gserviceaccount.com", "0123456789abcdef0123456789abcdef01234567"
@@ -297,6 +299,29 @@ def test_the_end_of_an_account_ends_what_is_below_and_its_return_is_a_change(loa
     }
     assert (loaded.one("issuance")["kind"], loaded.one("issuance")["client_id"]) == ("change", ROBOT)
     assert len(loaded.rows["usage"]) == 3
+
+
+def test_the_keys_of_an_account_that_is_enabled_again_are_used_rightly(tmp_path):
+    name, key = f"projects/{PROJECT}/serviceAccounts/{ROBOT}", f"//iam.googleapis.com/{KEY_NAME}"
+    labels = {"resource": {"labels": {"project_id": PROJECT, "email_id": ROBOT}}}
+
+    def at(hour, record):
+        return record | {"timestamp": f"2026-07-01T{hour}:00:00Z", "insertId": f"at-{hour}"}
+
+    who = {"principalEmail": ROBOT, "serviceAccountKeyName": key}
+    records = [
+        at("09", iam("CreateServiceAccountKey", name, {"name": KEY_NAME}, **labels)),
+        at("10", iam("DisableServiceAccount", name)),
+        at("11", entry("storage.objects.get", who=who)),
+        at("12", iam("EnableServiceAccount", name)),
+        at("13", entry("storage.objects.get", who=who)),
+    ]
+    (tmp_path / "log.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(tmp_path / "log.ndjson")
+        (found,) = detect.run(store, ["REV-1"])
+        (row,) = found.to_dicts()
+        assert (row["token_id"], row["detail"]["uses_after"], row["detail"]["last_success_s"]) == (KEY, 1, 3600.0)
 
 
 def test_each_member_of_a_binding_is_a_row(load):

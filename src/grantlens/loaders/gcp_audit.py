@@ -188,7 +188,8 @@ SELECT line_no, part_id AS event_id, happened_at AS issued_at, received_at,
        CASE WHEN starts_with(p.request.scope, '[') THEN TRY(from_json(p.request.scope, '["VARCHAR"]'))
             WHEN p.request.scope <> '' THEN string_split(p.request.scope, ' ') END AS scopes,
        CASE WHEN meaning = 'exchange' AND call <> 'ExchangeToken' AND p.request.audience <> '' THEN [p.request.audience] END AS audience,
-       CASE WHEN meaning = 'bind' THEN to_json({'role': delta.role, 'resource': p.resourceName}) END AS authorization_details,
+       CASE WHEN meaning = 'bind' THEN to_json({'role': delta.role, 'resource': p.resourceName})
+            WHEN meaning = 'restore' THEN to_json({'enabled': true}) END AS authorization_details,
        CASE WHEN meaning = 'exchange' AND regexp_full_match(p.request.lifetime, '\\d{1,6}s')
             THEN happened_at + to_seconds(TRY_CAST(rtrim(p.request.lifetime, 's') AS INTEGER))
             WHEN regexp_full_match(p.response.valid_before_time.seconds, '\\d{9,11}') AND p.response.valid_before_time.seconds < '253402300799'

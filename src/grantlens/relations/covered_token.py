@@ -30,7 +30,8 @@ RELATION = Relation(
     "is all their tokens, a session all that carry it, a policy all issued before its cut-off but for keys - issued up to "
     "then. A child by token exchange is not covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693); but what a client got by exchange is "
     "its own token, and ends where a revocation names that client: an agent often has no other. "
-    "A key that is issued again - switched off, and on - is covered until then, and what a policy ended until that policy is taken away. Where the log has no token id the grant stands "
+    "A key that is issued again - switched off, and on - is covered until then, and what a policy, or the disabling of a client, ended until that "
+    "is taken back. Where the log has no token id the grant stands "
     "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was. token_tenant is the "
     "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
     "ended it, NULL where it is: as in effective_revocation, or 'id' or 'session' where it names a token or session and no tenant, and several issued "
@@ -227,12 +228,13 @@ renewed AS (
         AND (i.tenant IS NULL OR i.tenant = x.home)
     GROUP BY ALL
 ),
--- A policy that is taken away, or written anew, ends no more what it had ended.
+-- A policy that is taken away, or written anew, ends no more what it had ended; nor does an account that is enabled again stay off.
 undone AS (
     SELECT r.source, r.revocation_event, min(i.issued_at) AS undone_at
-    FROM (FROM ended WHERE target_kind = 'policy') r
+    FROM (FROM ended WHERE target_kind = 'policy' OR (target_kind = 'client' AND kind = 'disable')) r
     JOIN issued i ON i.source = r.source AND i.client_id = r.client_id AND i.kind = 'change' AND i.issued_at > r.revoked_at
-        AND i.authorization_details ->> '$.policy' = r.reason AND coalesce(i.tenant = r.tenant, true)
+        AND CASE r.target_kind WHEN 'policy' THEN i.authorization_details ->> '$.policy' = r.reason ELSE i.authorization_details ->> '$.enabled' = 'true' END
+        AND coalesce(i.tenant = r.tenant, true)
     GROUP BY r.source, r.revocation_event
 ),
 doubted AS (
