@@ -468,6 +468,10 @@ def test_what_gives(load):
     column = each(load, "issuance", cases)
     assert column("kind") == dict.fromkeys(consents, "consent") | tokens
     assert column("consent_kind") == consents | dict.fromkeys(tokens)
+    # what switches a suspended app on again says so
+    assert {action for action, told in column("authorization_details").items() if told} == {
+        action for action in consents if action.endswith("unsuspend")
+    }
     # the hash of a consent is the token it was given with
     assert column("token_id") == dict.fromkeys(consents) | dict.fromkeys(tokens, HASH)
     by_nobody = {action for action, subject in column("subject_id").items() if subject is None}

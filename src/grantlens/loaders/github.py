@@ -236,6 +236,7 @@ SELECT line_no,
             WHEN is_agent AND named_person IS NULL THEN 'agent' ELSE 'user' END AS subject_kind,
        CASE WHEN is_webhook THEN {_PERMISSIONS}
             WHEN issued_as IN ('token', 'refresh') THEN {_SCOPES} END AS scopes,
+       CASE WHEN action LIKE '%unsuspend' THEN to_json({{'enabled': true}}) END AS authorization_details,
        CASE WHEN issued_as NOT IN ('token', 'refresh') THEN doer END AS consent_actor,
        CASE WHEN issued_as IN ('token', 'refresh') THEN NULL
             WHEN is_of_app THEN 'admin'

@@ -265,6 +265,7 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
        CASE WHEN means = 'login' THEN person END AS subject_id,
        CASE WHEN means = 'login' THEN person_name END AS subject_name,
        CASE WHEN means = 'login' THEN 'user' ELSE 'service' END AS subject_kind,
+       CASE WHEN Action = 'unblockConnectedApplication' THEN to_json({'enabled': true}) END AS authorization_details,
        CASE WHEN means = 'change' THEN list_transform(
             string_split(nullif(regexp_extract(Display, ' scopes from .* to (.+)$', 1), ''), ','), lambda s: trim(s))
             END AS scopes,

@@ -54,7 +54,11 @@ ISSUANCE = Table(
         Column("scopes_requested", "VARCHAR[]", "Scopes asked for."),
         Column("scopes", "VARCHAR[]", "Scopes granted; the empty list means none."),
         Column("audience", "VARCHAR[]", "Resource servers the token is for (RFC 8707)."),
-        Column("authorization_details", "JSON", "Granted rich authorization details (RFC 9396)."),
+        Column(
+            "authorization_details",
+            "JSON",
+            "Granted rich authorization details (RFC 9396); of a change or consent that switches a client on again, enabled: true.",
+        ),
         Column("expires_at", "TIMESTAMPTZ", "When the token ends by itself."),
         Column("consent_actor", "VARCHAR", "Who consented, or made the key."),
         Column("consent_kind", "consent_kind_t", "user, admin or policy."),

@@ -172,7 +172,8 @@ own_token AS (
     WHERE (t.source, t.client_id) IN (SELECT (source, client_id) FROM disabled) OR (t.source, t.subject_id) IN (SELECT (source, subject_id) FROM disabled)
 ),
 given_again AS (
-    SELECT DISTINCT source, coalesce(tenant, '') AS tenant, client_id, issued_at FROM issued WHERE kind = 'consent'
+    SELECT DISTINCT source, coalesce(tenant, '') AS tenant, client_id, issued_at FROM issued
+    WHERE kind = 'consent' OR (kind = 'change' AND authorization_details ->> '$.enabled' = 'true')
 ),
 first_after AS (
     SELECT d.*, t.surely_at, NULL::TIMESTAMPTZ AS given_at
@@ -182,7 +183,7 @@ first_after AS (
     SELECT d.*, t.surely_at, c.issued_at
     FROM (FROM disabled WHERE target_kind = 'client') d
     ASOF JOIN own_token t ON t.source = d.source AND t.tenant = d.tenant AND t.client_id = d.client_id AND t.surely_at > d.certain_from
-    -- A new consent lets a client in again.
+    -- A new consent lets a client in again, and so does what enables it.
     ASOF LEFT JOIN given_again c ON c.source = d.source AND c.tenant = d.tenant AND c.client_id = d.client_id AND c.issued_at > d.revoked_at
 ),
 let_in_again AS (

@@ -211,6 +211,15 @@ SILENT = (
         ),
     ),
     Example(
+        "a client that was disabled was enabled again, as the log tells",
+        (
+            token("10 09:01", "t1", ["mail.read"]),
+            revoked("10 12:00", "client", kind="disable"),
+            token("10 12:30", None, None, kind="change", token_kind=None, authorization_details={"enabled": True}),
+            token("10 13:00", "t2", ["mail.read"]),
+        ),
+    ),
+    Example(
         "the end of one access token ends no grant",
         (
             token("10 09:01", "t1", ["mail.read"]),

@@ -237,6 +237,15 @@ TWO_SIGN_INS = (
 
 SILENT = (
     Example(
+        "a client that was disabled is enabled again, as the log tells, and works on with its token",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 18:00"),
+            revoked("10 12:00", "client", kind="disable"),
+            token("10 12:05", None, None, kind="change", token_kind=None, authorization_details={"enabled": True}),
+            use("10 12:10", READ),
+        ),
+    ),
+    Example(
         "a person's sessions end, and a token that only its calls tell of was issued after it, or was not used after it",
         (
             revoked("10 12:00", "policy", client_id=None, issued_before=moment("10 12:00")),
