@@ -139,7 +139,7 @@ class Store:
         paths
             What to load; the provider is recognised by content.
         loader
-            Name of the loader, to skip recognition.
+            Name of the loader, or what `gl.mapping` read, to skip recognition.
         progress
             Called with (file, files done, files in all, percent of this file); of small files, which are read together, with the first.
         settings

@@ -58,8 +58,8 @@ GLOSSARY = (
     ("Effective: not demonstrated", "The logs held show no call afterwards, or calls that prove neither."),
     (
         "Last success, first refusal after",
-        "The time from the acknowledgement, by the stamps of the logs. A refusal counts if it is because of the token and before that "
-        "expired.",
+        "The time from the acknowledgement, by the stamps of the logs, set right where a clock is known to be off. A refusal counts if it "
+        "is because of the token and before that expired.",
     ),
     (
         "At least, at most",
