@@ -179,6 +179,14 @@ def test_comments_of_a_log_are_no_records_of_it(begun):
     assert rows == [("2026-07-01 08:00:01+00", "10.1.0.1", "200"), ("2026-07-01 08:00:02+00", "10.1.0.2", "401")]
 
 
+def test_a_time_of_day_is_no_address(begun):
+    line = "<134>Jul  1 10:00:0{0} gw1 mcpd[1]: ts=178290000{0}.25 act=tool_call cid=copilot tool=send st=ok\n"
+    counts, toml, rows = begun(line.format(1) + line.format(2), "used_at", "outcome", "operation", name="mcpd.log")
+    assert counts == {"usage": 2}
+    assert rows[0] == ("2026-07-01 10:00:01.25+00", "success", "send")
+    assert 'ip = "#3"' not in toml
+
+
 def test_csv_with_json_in_a_cell_words_for_nothing_and_secrets(begun):
     out = io.StringIO()
     rows = [

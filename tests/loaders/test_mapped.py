@@ -509,11 +509,7 @@ key = "jti"
         ("success", None, "t1"),
         ("error", "odd", None),
     ]
-    assert [(join.first, join.second, join.strength) for join in loader.joins] == [
-        ("issuance", "usage", "token"),
-        ("issuance", "revocation", "none"),
-        ("usage", "revocation", "none"),
-    ]
+    assert [(join.first, join.second, join.strength) for join in loader.joins] == [("issuance", "usage", "token")]
     assert (loader.keys_end, loader.actors) == (True, "nested")
     without = make(text.replace("keys_end = true", "").replace('actors = "nested"', ""))
     assert (without.keys_end, without.actors) == (False, "")
@@ -579,6 +575,33 @@ def test_two_mappings_of_one_name_make_one_source_whose_rows_join(make, tmp_path
         assert store.engine.rows("SELECT source, issuance_usage FROM declared") == [("acme", "token")]
         (provider,) = store.providers()
         assert (provider["loader"], provider["files"], provider["attributed"]) == ("acme", 2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("join", "declared", "reason"),
+    [
+        ("", None, "how issuance and usage of this source join is not known"),
+        (JOINED.replace('"token"', '"none"'), "none", "nothing joins issuance and usage of this source"),
+        (JOINED, "token", "the issuance log does not reach back far enough, or ends too early"),
+    ],
+    ids=["nothing is said", "none is said", "token is said"],
+)
+def test_that_nothing_was_said_of_a_join_is_not_that_nothing_joins(make, tmp_path, join, declared, reason):
+    tables = (
+        ISSUED.replace("[issuance]", '[issuance]\nwhen = { jti = "k*" }\ntoken_kind = { constant = "access" }')
+        + CALLED[CALLED.index("[usage]") :]
+    )
+    loader = make(tables.replace('carries = ["issuance"]', 'carries = ["issuance", "usage"]\nkeys_end = true') + join)
+    records = [
+        {"time": "2026-07-01T10:00:00Z", "jti": "k1", "app": "mail"},
+        {"time": "2026-07-01T10:01:00Z", "jti": "t2"},
+    ]
+    (tmp_path / "log.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+    with gl.open(":memory:") as store:
+        store.load(tmp_path / "log.ndjson", loader=loader)
+        assert store.engine.rows("SELECT issuance_usage FROM declared") == [(declared,)]
+        (finding,) = gl.detect.run(store, "INT-1", now="2026-07-02")[0].to_dicts()
+    assert (finding["verdict"], finding["detail"]["reason"]) == ("indeterminate", reason)
 
 
 # --- shapes ---

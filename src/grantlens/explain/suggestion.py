@@ -41,7 +41,12 @@ def _is_status(text: str) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    return bool(re.fullmatch(r"[0-9.]{7,15}|\[?[0-9a-fA-F:]{3,}\]?", text))
+    from ipaddress import ip_address
+
+    try:
+        return bool(ip_address(text.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        return False
 
 
 def _is_method(text: str) -> bool:

@@ -200,7 +200,6 @@ def _recognise(document: Document, entry: Entry) -> Recognise:
 
 def _joins(document: Document, filled: Iterable[str], carries: Iterable[str]) -> tuple[Join, ...]:
     known = [log for log in LOGS if log in filled or log in carries]
-    pairs = list(combinations(known, 2))
     # The other log of a pair may be filled by another mapping of the same name.
     allowed = [pair for pair in combinations(LOGS, 2) if {*pair} & {*known}]
     joins = {}
@@ -216,8 +215,7 @@ def _joins(document: Document, filled: Iterable[str], carries: Iterable[str]) ->
         joins[(first, second)] = Join(
             first or "", second or "", strength, entry.text("key") or "", entry.text("note") or ""
         )
-    for first, second in pairs:
-        joins.setdefault((first, second), Join(first, second, "none", note="the mapping does not say how they join"))
+    # What nobody said of a pair is not known: that nothing joins it is an answer too, which a mapping has to give.
     return tuple(joins[pair] for pair in allowed if pair in joins)
 
 
