@@ -106,3 +106,9 @@ def test_the_page_names_the_keys_and_required_columns(root):
     assert set(column._KEYS) <= named
     required = {each.name for columns in COLUMNS.values() for each in columns.values() if each.required}
     assert required <= named
+
+
+def test_the_page_names_each_mapping_that_comes_with_grantlens(root):
+    text = (root / "docs" / "mapping.md").read_text()
+    (named,) = re.findall(r"are read without `--mapping`: (.*?)\. They", text, re.DOTALL)
+    assert re.findall(r"`(\w+)`", named) == sorted(path.stem for path in SHIPPED.glob("*.toml"))

@@ -93,7 +93,9 @@ def _name(top: Entry) -> str:
     name = top.text("name", required=True) or ""
     if not re.fullmatch(_NAME, name):
         raise top.mistake(
-            f"'name' cannot be {name!r}.", "name", "Write small letters, digits and _, such as acme_gateway."
+            f"'name' cannot be {name!r}.",
+            "name",
+            "Write a small letter, and then small letters, digits and _, up to 40 in all, such as acme_gateway.",
         )
     if name in {module.name for module in iter_modules([str(Path(__file__).parents[1])])}:
         raise top.mistake(
