@@ -279,14 +279,20 @@ def test_what_a_store_does_not_hold_is_told_from_what_a_provider_never_logs(hold
 
 
 def test_a_log_that_is_covered_and_empty_is_there(holding):
-    """GitHub's log carries calls: a day without one is an answer, not a gap."""
-    (source,) = held(holding([GITHUB[0], GITHUB[2]]))
+    """GitHub's log carries the ends of tokens: a day without one is an answer, not a gap."""
+    (source,) = held(holding(GITHUB[:2]))
     assert {stretch.log: stretch.records for stretch in source.stretches} == {
         "issuance": 2,
-        "usage": 0,
-        "revocation": 1,
+        "usage": 1,
+        "revocation": 0,
     }
     assert conclude(find("REV-6"), source.source).level == "verdict"
+
+
+def test_a_log_without_any_call_of_the_api_does_not_show_that_none_was_made(holding):
+    (source,) = held(holding([GITHUB[0], GITHUB[2]]))
+    assert {stretch.log: stretch.records for stretch in source.stretches} == {"issuance": 2, "revocation": 1}
+    assert conclude(find("REV-6"), source.source).level != "verdict"
 
 
 def test_a_source_that_a_mapping_read_is_told_by_its_rows_and_by_what_was_declared(holding):

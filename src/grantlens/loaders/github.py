@@ -326,15 +326,21 @@ FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at I
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Conclude nothing from what the page of the log saves under its own names: a choice of columns, of which none names a token or an app."""
+    """Let only what holds calls of the API tell who called nothing.
+
+    They are streamed where somebody switched them on, and stand in no other export. Of what the page of the log saves under its own names - a choice
+    of columns, of which none names a token or an app - nothing is concluded.
+    """
     names = {name for record in sample for name in record}
     saved = any(name.startswith(("data.", "actor_location.")) for name in names) and "_document_id" not in names
-    return replace(LOADER, carries=() if saved else LOADER.carries, dialect=None)
+    called = any(record.get("action") == "api.request" for record in sample)
+    told = () if saved else tuple(log for log in LOADER.carries if called or log != "usage")
+    return replace(LOADER, carries=told, dialect=None)
 
 
 LOADER = Loader(
     name="github",
-    version=9,
+    version=10,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,
