@@ -276,7 +276,7 @@ def test_an_interrupt_while_it_is_tidied_up_is_an_interrupt(monkeypatch, step, c
             return lambda *given: self._do(name, *given)
 
         def _do(self, name, *given):
-            if call in (name, *given):
+            if call in (name, *(getattr(each, "query", each) for each in given)):
                 raise RuntimeError("Query interrupted")
             return getattr(connection, name)(*given)
 

@@ -51,7 +51,7 @@ def asked(engine: Engine, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
         if not statements:
             raise _error(f"{sql!r} is no query", 'Write SQL: store.sql("SELECT count(*) FROM usage").')
         try:
-            return engine.arrow(sql, parameters)
+            return engine.arrow(sql, parameters, ours=False)
         finally:
             if any(statement.type != duckdb.StatementType.SELECT for statement in statements):
                 engine.note_change()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from grantlens.engine.opening import DAMAGED, MEMORY, connect, first_line, is_damage
+from grantlens.engine.parsing import parsed
 from grantlens.errors import GrantlensError, StoreError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Engine:
         used = _used(sql, parameters)
         try:
             with self._turn, _explained():
-                return self._connection.execute(sql, used) if used else self._connection.execute(sql)
+                return self._connection.execute(parsed(sql), used or None)
         finally:
             if not _LEAVES_ALL.match(sql):
                 self.note_change()
@@ -129,11 +130,11 @@ class Engine:
         """Let nobody take what was worked out before now for what would be worked out from now on."""
         Engine.changes += 1
 
-    def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-        """Run one query and return its whole result as an Arrow table."""
+    def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None, *, ours: bool = True) -> pa.Table:
+        """Run one query and return its whole result as an Arrow table; one that is not `ours` means what the settings make of it."""
         used = _used(sql, parameters)
         with self._turn, _explained():
-            found = self._connection.sql(sql, params=used or None).to_arrow_table()
+            found = self._connection.sql(parsed(sql) if ours else sql, params=used or None).to_arrow_table()
         return self.shown(found) if self.shown else found
 
     def repeated(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
@@ -145,7 +146,7 @@ class Engine:
         with self._turn, _explained():
             relation, values = self._asked.get(sql, (None, None))
             if relation is None or values != used:
-                relation = self._connection.sql(sql, params=used or None)
+                relation = self._connection.sql(parsed(sql), params=used or None)
                 self._asked[sql] = relation, used
             return relation.to_arrow_table()
 
@@ -157,7 +158,7 @@ class Engine:
         cursor = self._connection.cursor()
         try:
             with _explained():
-                reader = cursor.sql(sql, params=_used(sql, parameters) or None).to_arrow_reader(size)
+                reader = cursor.sql(parsed(sql), params=_used(sql, parameters) or None).to_arrow_reader(size)
             try:
                 yield from reader
             except OSError as error:  # what pyarrow makes of an error of DuckDB
