@@ -100,10 +100,10 @@ class Store:
                         "Open it, or a copy, once for writing: they are written anew.",
                     )
                 install_views(self.engine)
-            if not read_only:
+            if not read_only and not self.engine.is_new:
                 note_undeclared(self.engine)
                 refresh_coverage(self.engine)
-            elif coverage_is_due(self.engine):
+            elif read_only and coverage_is_due(self.engine):
                 raise StoreError(
                     f"A load into {self.path} was stopped before its coverage was worked out, and it was opened for reading only.",
                     "Open it, or a copy, once for writing: that is made good.",

@@ -118,12 +118,12 @@ class Accounts:
             hash for file, content in zip(self.files, contents, strict=True) for hash in self._grown(file, content)
         ]
         hashes = {"hashes": [*(row["sha256"] for row in rows), *grown]}
-        for table in ("rejected", "ignored", "batch"):
-            self._engine.execute(
-                f"DELETE FROM {table} WHERE batch_id IN "
-                f"(SELECT batch_id FROM batch WHERE sha256 IN (SELECT unnest($hashes)) AND {IN_VAIN})",
-                hashes,
-            )
+        read_before = f"SELECT batch_id FROM batch WHERE sha256 IN (SELECT unnest($hashes)) AND {IN_VAIN}"
+        if in_vain := [batch for (batch,) in self._engine.rows(read_before, hashes)]:
+            for table in ("rejected", "ignored", "batch"):
+                self._engine.execute(
+                    f"DELETE FROM {table} WHERE batch_id IN (SELECT unnest($batches))", {"batches": in_vain}
+                )
         now = datetime.now(UTC)
         for number, row in enumerate(rows):
             self._engine.execute(_BATCH, {"batch_id": self.batch_id + number, "loaded_at": now, **row})

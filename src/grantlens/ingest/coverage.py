@@ -87,8 +87,8 @@ def refresh_coverage(engine: Engine) -> None:
         engine.execute(_DROP_COVERAGE)
         engine.execute(_COVERAGE.format(silences=steps), values)
         engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _ALL_OF_SOURCE)
-        for statement in (_DROP_CLOCK, _CLOCK):
-            engine.execute(statement, values)
+        engine.execute(_DROP_CLOCK)
+        engine.execute(_CLOCK if engine.value(_TO_COMPARE) else _CLOCK_ALONE, values)
         engine.execute("DROP TABLE temp.touched")
         engine.execute(f"DELETE FROM meta WHERE {_IS_DUE}")
 
@@ -178,6 +178,16 @@ SELECT count(*) FROM (
 WHERE records >= $min_events OR (records >= $far_among AND seconds > $far_seconds)
 """
 
+# Only a token that was used before one of its issues can tell of a usage clock that runs behind.
+_TO_COMPARE = """
+SELECT EXISTS (
+    FROM caller_first f
+    JOIN usage_caller c USING (caller_id)
+    JOIN issuance i ON i.source = c.source AND i.token_id = c.token_id
+    WHERE f.first_used_at < i.issued_at AND i.source IN (SELECT source FROM touched)
+)
+"""
+
 # A file that carries a log marked its ends. Rows of a log that a file does not carry are facts, and its silence is none:
 # they make stretches of their own, beside those of the files that do carry it.
 _COVERAGE = """
@@ -219,6 +229,19 @@ _DROP_CLOCK = """
 DELETE FROM clock c USING touched t WHERE c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant
 """
 
+_STAMP = """
+    SELECT a.source, a.tenant, a.log, bool_and(a.whole_seconds) AS whole
+    FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
+    WHERE a.records > 0
+    GROUP BY a.source, a.tenant, a.log
+"""
+
+_CLOCK_ALONE = f"""
+INSERT INTO clock
+SELECT source, tenant, log, CASE WHEN whole THEN 1.0 ELSE 0.0 END, $error, 0.0, NULL FROM ({_STAMP})
+"""
+"""The same as below where no token was used before its issue: to plan what compares clocks takes longer than to load a small file."""
+
 # A token is issued before it is used. Where most pairs of an hour say the opposite, beyond the errors of both clocks, the usage clock
 # runs behind (INT-6); the offset is applied only if most of the hours that can tell agree, else it is only reported.
 _CLOCK = f"""
@@ -230,12 +253,7 @@ WITH usage_caller AS (
 issuance AS (
     SELECT * FROM main.issuance SEMI JOIN touched USING (source)
 ),
-stamp AS (
-    SELECT a.source, a.tenant, a.log, bool_and(a.whole_seconds) AS whole
-    FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
-    WHERE a.records > 0
-    GROUP BY a.source, a.tenant, a.log
-),
+stamp AS ({_STAMP}),
 pair AS (
     SELECT p.source, p.tenant, p.issued_at, p.apart_s, p.apart_s < -2 * $error - CASE WHEN s.whole THEN 1 ELSE 0 END AS inverted
     FROM ({causal_pair.RELATION.sql}) p

@@ -245,8 +245,9 @@ def create(engine: Engine) -> None:
             "token_key": secrets.token_hex(32),
             "hash_probe": hash_probe(engine),
         }
-        for name, value in facts.items():
-            engine.execute("INSERT INTO meta VALUES ($name, $value)", {"name": name, "value": value})
+        engine.execute(
+            "INSERT INTO meta SELECT unnest($names), unnest($values)", {"names": [*facts], "values": [*facts.values()]}
+        )
 
 
 def make_types(engine: Engine) -> None:
