@@ -2,11 +2,14 @@
 
 import json
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+
+from grantlens.schema import META, TABLES
 
 LOGS = ("issuance", "usage", "revocation")
 
@@ -31,12 +34,33 @@ class Loaded:
         return {name: self.batch[name] for name in names if self.batch[name]}
 
 
-def read(path, loader=None, **settings) -> Loaded:
-    """Load one file into a new store and read everything back. Nothing reads views: to write them was a sixth of it."""
-    from grantlens.loaders import Settings
+_EMPTY = []
+"""The store that the last `read` left: to open and close one is a fifth of it."""
+
+_FILLED = [table.name for table in TABLES if table is not META]
+
+
+@contextmanager
+def empty_store():
+    """Give a store that holds nothing, without views; what a test put in goes with it, and the whole store where one failed."""
+    from grantlens.ingest.dictionary import DICTIONARIES
     from grantlens.store import Store
 
-    with patch("grantlens.store.views_stand", return_value=True), Store(":memory:") as store:
+    with patch("grantlens.store.views_stand", return_value=True):
+        store = _EMPTY.pop() if _EMPTY else Store(":memory:")
+    yield store
+    for table in _FILLED:
+        store.engine.execute(f"TRUNCATE {table}")
+    for dictionary in DICTIONARIES:
+        store.engine.execute(f"DROP TABLE IF EXISTS temp.{dictionary.stored}")
+    _EMPTY.append(store)
+
+
+def read(path, loader=None, **settings) -> Loaded:
+    """Load one file into an empty store and read everything back. Nothing reads coverage or clocks: they are not worked out."""
+    from grantlens.loaders import Settings
+
+    with patch("grantlens.ingest.coverage.refresh_coverage"), empty_store() as store:
         report = store.load(path, loader=loader, settings=Settings(**settings))
         assert not report.failed, report.failed
         (batch,) = report
