@@ -197,6 +197,22 @@ class Catalogue:
 
     def _insert(self, engine: Engine) -> None:
         """Replace the rows of this catalogue in a store."""
+        if engine.value("SELECT count(*) FROM cat_meta WHERE catalogue = $name", {"name": self.name}):
+            self._delete(engine)
+        first = {
+            "op": engine.value("SELECT coalesce(max(op_id) + 1, 0) FROM cat_operation"),
+            "scope": engine.value("SELECT coalesce(max(scope_id) + 1, 0) FROM cat_scope"),
+        }
+        shifted = {"op_id": "op", "scope_id": "scope", "broader": "scope", "narrower": "scope"}
+        for table in TABLES:
+            columns = ", ".join(
+                f"{name} + ${shifted[name]}" if name in shifted else f'"{name}"' for name in table.names
+            )
+            with engine.registered("grantlens_catalogue", self.tables[table.name]):
+                engine.execute(f"INSERT INTO {table.name} SELECT {columns} FROM grantlens_catalogue", first)
+
+    def _delete(self, engine: Engine) -> None:
+        """Take the rows of the catalogue with this name out of a store."""
         of_scope, of_operation = (
             "(SELECT scope_id FROM cat_scope WHERE catalogue = $name)",
             "(SELECT op_id FROM cat_operation WHERE catalogue = $name)",
@@ -211,17 +227,6 @@ class Catalogue:
             "DELETE FROM cat_meta WHERE catalogue = $name",
         ):
             engine.execute(statement, {"name": self.name})
-        first = {
-            "op": engine.value("SELECT coalesce(max(op_id) + 1, 0) FROM cat_operation"),
-            "scope": engine.value("SELECT coalesce(max(scope_id) + 1, 0) FROM cat_scope"),
-        }
-        shifted = {"op_id": "op", "scope_id": "scope", "broader": "scope", "narrower": "scope"}
-        for table in TABLES:
-            columns = ", ".join(
-                f"{name} + ${shifted[name]}" if name in shifted else f'"{name}"' for name in table.names
-            )
-            with engine.registered("grantlens_catalogue", self.tables[table.name]):
-                engine.execute(f"INSERT INTO {table.name} SELECT {columns} FROM grantlens_catalogue", first)
 
     @property
     def meta(self) -> dict[str, Any]:

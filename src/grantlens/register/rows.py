@@ -34,6 +34,8 @@ def bound(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def replace_rows(engine: Engine, table: Table, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Replace the rows with the same keys, add the others, and leave the rest; inside the caller's transaction."""
+    if not rows:
+        return
     values = bound(table, [*{row[key]: row for row in rows}.values()])
     name = quote(table.name)
     engine.execute(f"DELETE FROM {name} WHERE {quote(key)} IN (SELECT {quote(key)} FROM {BROUGHT})", values)
