@@ -54,6 +54,10 @@ BAD = {
         b'{"colour": "red", "size": 3}\n',
         "no loader knows these records; the first has the keys colour, size",
     ),
+    "taken apart by Elastic": (
+        b'{"_source": {"ecs": {"version": "8.11.0"}, "data_stream": {"dataset": "okta.system"}, "event": {"action": "x"}, "okta": {}}}\n',
+        "Elastic's integration took these records of okta.system apart, and kept no original",
+    ),
     "error of a server": (
         b'{"error": {"code": "Expired", "message": "gone"}}\n',
         'holds an error that a server answered with, and no records: {"error": {"code": ',

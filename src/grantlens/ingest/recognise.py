@@ -16,6 +16,7 @@ from grantlens.reading.one_file import Reading
 from grantlens.reading.shape import told_error
 from grantlens.schema import TIMES
 from grantlens.secrecy import RAW_TOKEN, masked
+from grantlens.visible import visible
 
 UNLIKE = "the first records are not as it recognises its own"
 """Said of a file that the user has read by something that would not have known it."""
@@ -146,6 +147,12 @@ def _unknown(reading: Reading, known: dict[str, Loader]) -> LoadError:
         return LoadError(
             f"{reading.path} holds an error that a server answered with, and no records: {told}.",
             "Fetch the log again.",
+        )
+    if dataset := siem.taken_apart(sample):
+        return LoadError(
+            f"{reading.path}: Elastic's integration took these records of {visible(dataset, longest=60)} apart, and kept no original.",
+            "Switch on 'Preserve original event' (preserve_original_event) in the integration, and load what comes then; "
+            "or fetch the log from its provider.",
         )
     some = [name for name, loader in known.items() if siem.few_within(sample, loader)]
     if some:

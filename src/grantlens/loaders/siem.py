@@ -51,6 +51,27 @@ def layers(record: Mapping, zone: str | None = None) -> Iterator[Mapping]:
         inner = _inside(inner)
 
 
+def taken_apart(sample: Sequence[Mapping]) -> str | None:
+    """Return which log these records are of that an integration of Elastic took apart, None if they are none such.
+
+    Examples
+    --------
+    >>> taken_apart([{"_source": {"ecs": {"version": "8.11.0"}, "event": {"dataset": "okta.system"}, "okta": {}}}])
+    'okta.system'
+    """
+    found = set()
+    for record in sample:
+        document = next((layer for layer in layers(record) if isinstance(layer.get("ecs"), Mapping)), None)
+        if document is None:
+            return None
+        stream, event = document.get("data_stream"), document.get("event")
+        for place in (event, stream):
+            if isinstance(place, Mapping) and isinstance(place.get("dataset"), str):
+                found.add(place["dataset"])
+                break
+    return min(found, default=None)
+
+
 def in_utc(record: Mapping, zone: str | None = None) -> Mapping:
     """Return a row of the Azure portal's CSV with the names and times of the table: a zone stands behind the former, the latter are US text.
 
