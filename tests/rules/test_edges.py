@@ -141,8 +141,9 @@ def test_rev_1_of_calls_that_name_only_their_client_and_subject(told):
     cases = {
         "maybe before": called("10 12:00:03.75"),
         "after": called("10 12:00:03.750001"),
-        "before another grant": called("10 12:29:59.999999", *other("10 12:30")),
-        "with another grant": called("10 12:30", *other("10 12:30")),
+        # by times that are set right: the call's stamp is a second early, that of the grant half a second late
+        "before another grant": called("10 12:29:58.499999", *other("10 12:30")),
+        "with another grant": called("10 12:29:58.5", *other("10 12:30")),
         "another ended with it": called("10 12:10", *other("10 09:00", "10 12:00")),
         "another ended after it": called("10 12:10", *other("10 09:00", "10 12:00:00.000001")),
     }
@@ -153,7 +154,7 @@ def test_rev_1_of_calls_that_name_only_their_client_and_subject(told):
         "the only one that lived until then"
     )
     assert found["after"]["grant_id"] == "after-g1"
-    until = moment("10 12:29:59.999999")
+    until = moment("10 12:29:58.499999")
     assert told("REV-1", cases, until=until)[0]["before another grant"] is None
 
 
@@ -163,9 +164,10 @@ def test_rev_4_in_the_last_tenth_of_the_life(told):
 
     cases = {
         "maybe before": called("10 12:00:03.75"),
-        "early": called("10 12:53:59.999999"),
-        "to the end": called("10 12:54"),
-        "of unknown life": called("10 12:54")[1:],
+        # nine tenths of an hour after the revocation, by times that are set right
+        "early": called("10 12:53:58.749999"),
+        "to the end": called("10 12:53:58.75"),
+        "of unknown life": called("10 12:53:58.75")[1:],
     }
     unknown = {"of unknown life": "indeterminate"}
     over = {"maybe before": None, "early": "indeterminate", "to the end": "violation", **unknown}
@@ -269,10 +271,11 @@ def test_rev_6_tried_from_the_moment_of_the_revocation_on(told):
         "itself before": ended(refused(before, token_id="t1", grant_id=None)),
         "of its grant": ended(refused(later), target="grant"),
         "of its grant before": ended(refused(before), target="grant"),
-        "maybe": ended(use(later, READ, None)),
-        "maybe before": ended(use(before, READ, None)),
-        "maybe at the end": ended(use("10 12:59:59.999999", READ, None)),
-        "maybe after the end": ended(use("10 13:00", READ, None)),
+        # by times that are set right
+        "maybe": ended(use("10 11:59:58.75", READ, None)),
+        "maybe before": ended(use("10 11:59:58.749999", READ, None)),
+        "maybe at the end": ended(use("10 12:59:58.499999", READ, None)),
+        "maybe after the end": ended(use("10 12:59:58.5", READ, None)),
         "of another": ended(token(later, "t3", None, kind="exchange", parent_token_id="t8", grant_id="g3")),
     }
     verdicts = (None, "violation") * 3 + ("indeterminate", "violation") * 2 + ("violation",)

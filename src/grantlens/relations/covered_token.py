@@ -233,7 +233,7 @@ undone AS (
     SELECT r.source, r.revocation_event, min(i.issued_at) AS undone_at
     FROM (FROM ended WHERE target_kind = 'policy' OR (target_kind = 'client' AND kind = 'disable')) r
     JOIN issued i ON i.source = r.source AND i.client_id = r.client_id AND i.kind IN ('consent', 'change') AND i.issued_at > r.revoked_at
-        AND CASE r.target_kind WHEN 'policy' THEN i.authorization_details ->> '$.policy' = r.reason ELSE i.authorization_details ->> '$.enabled' = 'true' END
+        AND CASE r.target_kind WHEN 'policy' THEN i.authorization_details ->> 'policy' = r.reason ELSE i.authorization_details ->> 'enabled' = 'true' END
         AND coalesce(i.tenant = r.tenant, true)
     GROUP BY r.source, r.revocation_event
 ),

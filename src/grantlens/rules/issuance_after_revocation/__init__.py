@@ -173,7 +173,7 @@ own_token AS (
 ),
 given_again AS (
     SELECT DISTINCT source, coalesce(tenant, '') AS tenant, client_id, issued_at FROM issued
-    WHERE kind = 'consent' OR (kind = 'change' AND authorization_details ->> '$.enabled' = 'true')
+    WHERE kind = 'consent' OR (kind = 'change' AND authorization_details ->> 'enabled' = 'true')
 ),
 first_after AS (
     SELECT d.*, t.surely_at, NULL::TIMESTAMPTZ AS given_at
