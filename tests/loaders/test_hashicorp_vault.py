@@ -156,10 +156,6 @@ def test_login_use_and_revocation_join_on_the_accessor(load):
     assert (revoked["target_kind"], revoked["kind"], revoked["initiator"]) == ("token", "revoke", "admin")
 
 
-def test_a_use_repeats_when_its_token_was_made(load):
-    assert load([USE]).one("usage")["token_issued_at"] == datetime(2026, 7, 1, 9, tzinfo=UTC)
-
-
 def test_a_token_made_with_another_knows_its_parent_and_is_a_use_of_it(load):
     loaded = load([CREATE])
     issued, used = loaded.one("issuance"), loaded.one("usage")

@@ -14,8 +14,8 @@ What the mapping decides, and why:
   warns of it); paths are not hashed, so that the token is left out here. An accessor in the path is kept.
 - Tokens of an entity that is disabled or deleted are refused. By its id it joins; by name it is named only; of a batch the ids
   are hashed, and the end names nobody.
-- `token_issue_time` on a use tells when its token was made (`token_issued_at`), but no issue is made up from it: the login stands in
-  this log or in an older one, and would be counted twice.
+- `token_issue_time` on a use tells when its token was made, but no issue is made up from it: the login stands in this log
+  or in an older one, and would be counted twice. Nor is it kept: to read it took a quarter of a load, and few ends in Vault are of all tokens of somebody.
 - Policies are the scopes. The client is the role of the login, else the display name; the subject is the entity.
 - A lease is a credential and named in the clear on issue; its revocation names it in the path, or hashed in the body.
 - A secret id is a key of the AppRole that its path names, in small letters as the logins name it. Who made it is the entity of the token, or
@@ -33,11 +33,10 @@ from collections.abc import Mapping
 
 from grantlens.loaders.collected import opened, with_envelopes
 from grantlens.loaders.loader import Join, Loader, mostly
-from grantlens.loaders.written_time import text_moment
 
 _AUTH = """{
     "accessor": "VARCHAR", "display_name": "VARCHAR", "policies": ["VARCHAR"], "entity_id": "VARCHAR", "token_type": "VARCHAR",
-    "token_ttl": "VARCHAR", "token_issue_time": "VARCHAR", "authorization_details": "JSON",
+    "token_ttl": "VARCHAR", "authorization_details": "JSON",
     "metadata": {"role": "VARCHAR", "role_name": "VARCHAR", "email": "VARCHAR", "username": "VARCHAR",
         "service_account_name": "VARCHAR"}
 }"""
@@ -184,8 +183,7 @@ SELECT line_no, event_id, happened_at AS used_at, outcome,
             ELSE 'scope' END AS denial_reason,
        accessor AS token_id,
        use_client AS client_id, use_client_name AS client_name, use_subject AS subject_id, use_subject_name AS subject_name,
-       auth.policies AS token_scopes, {text_moment("auth.token_issue_time")} AS token_issued_at,
-       'vault' AS resource_server, path AS target, operation, ip, user_agent, tenant
+       auth.policies AS token_scopes, 'vault' AS resource_server, path AS target, operation, ip, user_agent, tenant
 FROM (SELECT *, {_who("auth", "use")} FROM call WHERE counts AND is_use)
 """
 
