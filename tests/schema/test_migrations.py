@@ -1,11 +1,13 @@
 """A store is made whole, for its owner only; what is no store of this version is refused and left alone."""
 
+import json
 import os
 import stat
 import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
@@ -214,66 +216,49 @@ def test_why_an_issue_of_version_4_was_refused_is_not_known_and_the_rest_of_it_i
         assert store.engine.rows("SELECT denial_reason::VARCHAR FROM issuance WHERE event_id = 'i3'") == [("reuse",)]
 
 
-def test_which_keys_a_client_already_had_is_not_known_of_version_12_and_the_rest_is_kept(tmp_path):
-    path, columns = tmp_path / "s.duckdb", "SELECT * FROM issuance ORDER BY issued_at"
-    (tmp_path / "a.ndjson").write_text(REFUSED)
-    with Store(path) as store:
-        store.load(tmp_path / "a.ndjson")
-        before = store.sql(columns).to_pylist()
-    with duckdb.connect(str(path)) as connection:
+def as_version(connection, version):
+    """Take from a store what versions after this one added, from version 12 on."""
+    if version < 14:
         before_version_14(connection)
-        connection.execute("ALTER TABLE issuance DROP COLUMN earlier_keys")
-        connection.execute("UPDATE meta SET value = '12' WHERE name = 'schema_version'")
-    (tmp_path / "b.ndjson").write_text(
-        '{"log":"issuance","event_id":"i3","issued_at":"2026-01-03T00:00:00Z","kind":"credential","outcome":"success",'
-        '"earlier_keys":["k1","k2"]}\n'
-    )
-    with Store(path) as store:
-        assert store.sql(columns).to_pylist() == before
-        assert [row["earlier_keys"] for row in before] == [None, None]
-        store.load(tmp_path / "b.ndjson")
-        assert store.engine.rows("SELECT earlier_keys FROM issuance WHERE event_id = 'i3'") == [(["k1", "k2"],)]
-
-
-def test_when_the_person_signed_in_is_not_known_of_version_14_and_the_rest_is_kept(tmp_path):
-    path, columns = tmp_path / "s.duckdb", "SELECT * FROM issuance ORDER BY issued_at"
-    (tmp_path / "a.ndjson").write_text(REFUSED)
-    with Store(path) as store:
-        store.load(tmp_path / "a.ndjson")
-        before = store.sql(columns).to_pylist()
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("ALTER TABLE issuance DROP COLUMN auth_time")
-        connection.execute("UPDATE meta SET value = '14' WHERE name = 'schema_version'")
-    (tmp_path / "b.ndjson").write_text(
-        '{"log":"issuance","event_id":"i3","issued_at":"2026-01-03T00:00:00Z","kind":"token","outcome":"success",'
-        '"auth_time":"2026-01-02T23:00:00Z"}\n'
-    )
-    with Store(path) as store:
-        assert store.sql(columns).to_pylist() == before
-        assert [row["auth_time"] for row in before] == [None, None]
-        store.load(tmp_path / "b.ndjson")
-        assert store.engine.value("SELECT issued_at - auth_time = INTERVAL 1 HOUR FROM issuance WHERE event_id = 'i3'")
-
-
-def test_when_a_token_was_issued_is_not_known_of_the_calls_of_version_15(tmp_path):
-    path, columns = tmp_path / "s.duckdb", "SELECT * FROM usage"
-    (tmp_path / "a.ndjson").write_text(CALL)
-    with Store(path) as store:
-        store.load(tmp_path / "a.ndjson")
-        before = store.sql(columns).to_pylist()
-    with duckdb.connect(str(path)) as connection:
+    else:
         connection.execute("ALTER TABLE usage_caller DROP COLUMN token_issued_at")
-        connection.execute("UPDATE meta SET value = '15' WHERE name = 'schema_version'")
-    (tmp_path / "b.ndjson").write_text(
-        CALL.replace('"e1"', '"e2","token_id":"t","token_issued_at":"2025-12-31T23:00:00Z"')
-    )
+        if version < 15:
+            connection.execute("ALTER TABLE issuance DROP COLUMN auth_time")
+    if version < 13:
+        connection.execute("ALTER TABLE issuance DROP COLUMN earlier_keys")
+    connection.execute("UPDATE meta SET value = $version WHERE name = 'schema_version'", {"version": str(version)})
+
+
+ISSUED_LATER = {"log": "issuance", "event_id": "new", "issued_at": "2026-01-03T00:00:00Z", "outcome": "success"}
+CALLED_LATER = {"log": "usage", "event_id": "new", "used_at": "2026-01-03T00:00:00Z", "outcome": "success"}
+MOMENT = datetime(2026, 1, 2, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("version", "column", "value", "record"),
+    [
+        (12, "earlier_keys", ["k1", "k2"], ISSUED_LATER | {"kind": "credential", "earlier_keys": ["k1", "k2"]}),
+        (14, "auth_time", MOMENT, ISSUED_LATER | {"kind": "token", "auth_time": MOMENT.isoformat()}),
+        (15, "token_issued_at", MOMENT, CALLED_LATER | {"token_id": "t", "token_issued_at": MOMENT.isoformat()}),
+    ],
+)
+def test_what_a_later_version_keeps_is_not_known_of_what_was_there_and_the_rest_is_kept(
+    tmp_path, version, column, value, record
+):
+    path, log = tmp_path / "s.duckdb", record["log"]
+    (tmp_path / "a.ndjson").write_text(REFUSED + CALL)
+    (tmp_path / "b.ndjson").write_text(json.dumps(record) + "\n")
     with Store(path) as store:
-        assert store.sql(columns).to_pylist() == before
+        store.load(tmp_path / "a.ndjson")
+        before = store.sql(f"SELECT * FROM {log} ORDER BY event_id").to_pylist()
+    with duckdb.connect(str(path)) as connection:
+        as_version(connection, version)
+    with Store(path) as store:
+        assert store.sql(f"SELECT * FROM {log} ORDER BY event_id").to_pylist() == before
+        assert {row[column] for row in before} == {None}
         store.load(tmp_path / "b.ndjson")
-        told = store.sql(
-            "SELECT event_id, token_issued_at IS NOT NULL AS told FROM usage ORDER BY event_id"
-        ).to_pylist()
-        assert told == [{"event_id": "e1", "told": False}, {"event_id": "e2", "told": True}]
+        (row,) = store.sql(f"SELECT * FROM {log} WHERE event_id = 'new'").to_pylist()
+        assert row[column] == value
 
 
 def test_what_somebody_said_of_a_clock_in_version_2_is_kept_as_a_statement(tmp_path):

@@ -188,10 +188,9 @@ target AS (
         AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND coalesce(t.lived_in = r.tenant, true)
     WHERE r.target_kind = 'policy' AND r.client_id IS NULL AND r.subject_id IS NULL
 ),
--- Tokens of which only calls tell, and when they were issued: those that were shown after the end, for of others nobody knows whether they still worked.
-person AS (
-    SELECT r.source, r.revocation_event, r.tenant, r.target_kind, r.client_id, coalesce(s.object_id, r.subject_id) AS subject_id,
-           r.revoked_at, r.issued_before, date_trunc('second', r.revoked_at) - to_microseconds((r.offset_s * 1000000)::BIGINT) AS ended_true
+-- What ends all of a client or person, or all that was issued until then; people as the issuer of the tokens names them.
+ended_whole AS (
+    SELECT r.source, r.revocation_event, r.target_kind, r.client_id, coalesce(s.object_id, r.subject_id) AS subject_id, r.revoked_at
     FROM ended r
     LEFT JOIN same_subject s ON s.source = r.source AND s.id = lower(r.subject_id)
     WHERE r.target_kind IN ('client', 'subject') OR (r.target_kind = 'policy' AND r.grant_id IS NULL)
@@ -199,24 +198,21 @@ person AS (
 -- An end that the issuer of the tokens logs, and the log of the calls beside it, is told once.
 told_twice AS (
     SELECT r.source, r.revocation_event
-    FROM person r
+    FROM ended_whole r
     JOIN (VALUES {OF_ANOTHER}) o(source, issuer) ON o.source = r.source
-    JOIN person i ON i.source = o.issuer AND i.target_kind = r.target_kind AND i.client_id IS NOT DISTINCT FROM r.client_id
+    JOIN ended_whole i ON i.source = o.issuer AND i.target_kind = r.target_kind AND i.client_id IS NOT DISTINCT FROM r.client_id
         AND i.subject_id IS NOT DISTINCT FROM r.subject_id AND abs(epoch(i.revoked_at - r.revoked_at)) <= 60
 ),
+-- Tokens of which only calls tell. Joined on what is equal, one way after the other.
 called AS (
-    SELECT r.source, r.revocation_event, c.tenant AS home, c.token_id, c.client_id, c.subject_id, c.issued_at
-    FROM person r
+    SELECT r.source, r.revocation_event, c.* EXCLUDE (source)
+    FROM ended_whole r
     JOIN called_token c ON c.source = r.source AND c.subject_id = r.subject_id
-        AND c.issued_at <= r.revoked_at AND coalesce(c.issued_at < r.issued_before, true) AND c.last_used_at >= r.ended_true
-        AND coalesce(c.tenant = r.tenant, true)
     WHERE r.target_kind = 'subject' OR (r.target_kind = 'policy' AND coalesce(c.client_id = r.client_id, r.client_id IS NULL))
     UNION ALL
-    SELECT r.source, r.revocation_event, c.tenant, c.token_id, c.client_id, c.subject_id, c.issued_at
-    FROM person r
+    SELECT r.source, r.revocation_event, c.* EXCLUDE (source)
+    FROM ended_whole r
     JOIN called_token c ON c.source = r.source AND c.client_id = r.client_id
-        AND c.issued_at <= r.revoked_at AND coalesce(c.issued_at < r.issued_before, true) AND c.last_used_at >= r.ended_true
-        AND coalesce(c.tenant = r.tenant, true)
     WHERE r.target_kind = 'client' OR (r.target_kind = 'policy' AND r.subject_id IS NULL)
 ),
 -- Of several tenants' keys no renewal is known to be that of the one that ended.
@@ -288,12 +284,15 @@ ANTI JOIN every_token t ON t.source = r.source AND t.token_id = r.token_id AND {
 WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
 UNION ALL
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.record, CASE WHEN r.tenant IS NOT NULL AND c.home IS NULL THEN 'tenant' ELSE r.doubt END,
-       c.token_id, c.home, NULL, NULL, NULL, c.client_id, c.subject_id, NULL, c.issued_at, NULL,
+       r.target_kind, r.initiator, r.record, CASE WHEN r.tenant IS NOT NULL AND c.tenant IS NULL THEN 'tenant' ELSE r.doubt END,
+       c.token_id, c.tenant, NULL, NULL, NULL, c.client_id, c.subject_id, NULL, c.issued_at, NULL,
        coalesce(u.undone_at, 'infinity'::TIMESTAMPTZ), false, NULL
 FROM (FROM called ANTI JOIN told_twice USING (source, revocation_event)) c
 JOIN ended r USING (source, revocation_event)
 LEFT JOIN undone u USING (source, revocation_event)
+WHERE c.issued_at <= r.revoked_at AND coalesce(c.issued_at < r.issued_before, true) AND coalesce(c.tenant = r.tenant, true)
+  -- Of what was not shown after the end nobody knows whether it still worked.
+  AND c.last_used_at >= date_trunc('second', r.revoked_at) - to_microseconds((r.offset_s * 1000000)::BIGINT)
 UNION ALL
 -- The grant, for calls that name no token.
 SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
