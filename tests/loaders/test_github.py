@@ -104,12 +104,12 @@ def webhook(action, *, at="2026-07-01T10:00:00Z", permissions=(("contents", "wri
     }
 
 
-def each(load, log, cases):
-    """Load one record for each case, all in one file, and return a function that gives one column by case."""
+def each(load, log, cases, **also):
+    """Load one record for each case, all in one file, and return a function that gives one column by case; `also` are the rows in other logs."""
     records = [record | {"_document_id": f"event {number}"} for number, record in enumerate(cases.values())]
     loaded = load(records)
     rows = {row["event_id"]: row for row in loaded.rows[log]}
-    assert loaded.counts() == {"records": len(cases), log: len(cases)}, (loaded.counts(), loaded.rejected)
+    assert loaded.counts() == {"records": len(cases), log: len(cases), **also}, (loaded.counts(), loaded.rejected)
     return lambda column: {case: rows[f"event {number}"][column] for number, case in enumerate(cases)}
 
 
@@ -465,17 +465,22 @@ def test_what_gives(load):
     }
     tokens = {"oauth_access.create": "token", "oauth_access.regenerate": "refresh"}
     cases = {action: event(action, user="ada", user_id=7, hashed_token=HASH) for action in (*consents, *tokens)}
-    column = each(load, "issuance", cases)
+    column = each(load, "issuance", cases, revocation=2)
     assert column("kind") == dict.fromkeys(consents, "consent") | tokens
     assert column("consent_kind") == consents | dict.fromkeys(tokens)
-    # what switches a suspended app on again says so
-    assert {action for action, told in column("authorization_details").items() if told} == {
-        action for action in consents if action.endswith("unsuspend")
-    }
     # the hash of a consent is the token it was given with
     assert column("token_id") == dict.fromkeys(consents) | dict.fromkeys(tokens, HASH)
     by_nobody = {action for action, subject in column("subject_id").items() if subject is None}
     assert by_nobody == {action for action in consents if action.startswith(("integration", "org."))}
+
+
+def test_what_was_suspended_is_enabled_again_and_what_it_may_do_stands_beside(load):
+    actions = [f"{what}.{end}suspend" for what in ("integration_installation", "integration") for end in ("", "un")]
+    loaded = load([event(action, name="Reviewer", _document_id=action) for action in actions])
+    assert [
+        (row["event_id"], row["kind"], row["target_kind"], row["client_id"]) for row in loaded.rows["revocation"]
+    ] == [(action, "enable" if "unsuspend" in action else "disable", "client", "Reviewer") for action in actions]
+    assert [row["event_id"] for row in loaded.rows["issuance"]] == [name for name in actions if "unsuspend" in name]
 
 
 def test_access_granted_by_another_is_an_admins(load):
@@ -739,6 +744,7 @@ def test_installations_in_webhooks(load):
     ]
     assert [(row["kind"], row["target_kind"], row["revoked_at"].day) for row in loaded.rows["revocation"]] == [
         ("disable", "client", 1),
+        ("enable", "client", 2),
         ("disable", "client", 3),
     ]
     every = loaded.rows["issuance"] + loaded.rows["revocation"]

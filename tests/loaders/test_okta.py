@@ -426,7 +426,7 @@ def test_the_systems_revocation_of_a_token_is_its_expiry(load):
     assert (cascade["kind"], cascade["initiator"]) == ("revoke", "system")
 
 
-def test_what_is_switched_off_ends_everything_below_it(load):
+def test_what_is_switched_off_ends_everything_below_it_until_it_is_on_again(load):
     copilot = {"id": CLIENT, "type": "AppInstance", "displayName": "Copilot"}
     public = {"id": CLIENT, "type": "PublicClientApp", "displayName": "Copilot"}
     expected = {
@@ -438,11 +438,20 @@ def test_what_is_switched_off_ends_everything_below_it(load):
         "user.lifecycle.delete.completed": ("subject", None, USER),
         "user.lifecycle.suspend": ("subject", None, USER),
     }
+    again = {
+        "app.oauth2.client.lifecycle.activate": ("client", CLIENT, None),
+        "application.lifecycle.activate": ("client", CLIENT, None),
+        "user.lifecycle.activate": ("subject", None, USER),
+        "user.lifecycle.unsuspend": ("subject", None, USER),
+    }
     targets = {"app": public, "application": copilot, "user": person()}
-    cases = {name: event(name, targets[name.split(".")[0]], actor=person("00uAdmin")) for name in expected}
+    cases = {name: event(name, targets[name.split(".")[0]], actor=person("00uAdmin")) for name in expected | again}
     rows = each(load, "revocation", cases, ("target_kind", "client_id", "subject_id", "kind", "initiator", "actor_id"))
-    assert {name: tuple(row.values())[:3] for name, row in rows.items()} == expected
-    assert {tuple(row.values())[3:] for row in rows.values()} == {("disable", "admin", "00uAdmin")}
+    assert {name: tuple(row.values())[:3] for name, row in rows.items()} == expected | again
+    assert {name: tuple(row.values())[3:] for name, row in rows.items()} == {
+        **dict.fromkeys(expected, ("disable", "admin", "00uAdmin")),
+        **dict.fromkeys(again, ("enable", "admin", "00uAdmin")),
+    }
 
 
 def test_revoked_tokens_end_what_was_issued_before_and_neither_consent_nor_key(load):
@@ -509,14 +518,15 @@ def test_an_agent_and_its_credentials_end_like_a_client_and_its_secrets(load):
         "workload_principal.ai_agent.credential.deactivate": [key],
     }
     loaded = load([event(name, *targets, actor=person("00uAdmin"), uuid=name) for name, targets in steps.items()])
-    assert loaded.counts() == {"records": 6, "issuance": 1, "revocation": 3, "ignored": 2}
-    assert loaded.ignored == {"agent: no end of it or of its credentials, or one that names no agent": 2}
+    assert loaded.counts() == {"records": 6, "issuance": 1, "revocation": 4, "ignored": 1}
+    assert loaded.ignored == {"agent: it and its credentials neither begin nor end, or no agent is named": 1}
     made = loaded.one("issuance")
     assert (made["kind"], made["client_id"], made["token_kind"]) == ("credential", "wlp1", "api_key")
     ended = [(row["kind"], row["target_kind"], row["client_id"]) for row in loaded.rows["revocation"]]
     assert sorted(ended) == [
         ("disable", "client", "wlp1"),
         ("disable", "client", "wlp1"),
+        ("enable", "client", "wlp1"),
         ("revoke", "credential", "wlp1"),
     ]
 

@@ -406,8 +406,8 @@ def test_no_application_is_no_client_and_no_address_none(load):
         (
             "unblockConnectedApplication",
             "Unblocked Connected App My App to Salesforce",
-            "issuance",
-            "consent",
+            "revocation",
+            "enable",
             "My App",
         ),
         ("deleteConnectedApplication", "Uninstalled Connected App My App", "revocation", "revoke", "My App"),
@@ -419,7 +419,6 @@ def test_no_application_is_no_client_and_no_address_none(load):
 def test_setup_actions(load, action, display, log, kind, client):
     row = load([setup(action, display)]).one(log)
     assert (row["kind"], row["client_id"]) == (kind, client)
-    assert row.get("authorization_details") == ('{"enabled":true}' if action == "unblockConnectedApplication" else None)
 
 
 def test_scopes_of_an_app_changed(load):

@@ -43,11 +43,13 @@ OF_PROVIDERS = (
     consent("05 09:00", ["mail.read"], "elsewhere", client_id="elsewhere", audience=["https://elsewhere.example"], event_id="elsewhere"),
     consent("05 09:01", ["mail.write"], "climb", client_id="climber", consent_kind="policy", event_id="climb"),
     use("05 10:00", "GET /v1/messages/7", "called", client_id="called", event_id="called", token_issued_at="2026-07-05T09:30:00Z"),
+    *(revoked(f"05 10:0{minute}", "subject", kind=kind, source="okta", subject_id="ben", event_id=kind) for minute, kind in enumerate(("disable", "enable"))),
     use("05 10:00", "GET /v1/messages/7", None, client_id="eraser", event_id="erase-1"),
     use("05 10:10", "DELETE /api/v2/log-streams/lst_1", None, "auth0", 204, client_id="eraser", event_id="erase-2"),
 )  # fmt: skip
 """What only some providers write: a token's name that is used again, an object that stands for an application, a person's sign-in name, a token by device
-code, a policy that gives a scope as soon as it is missed, a server that nobody calls, a token that only calls know, one of another log, a log's end."""
+code, a policy that gives a scope as soon as it is missed, a server that nobody calls, a token that only calls know, one of another log, a person who is
+enabled again, a log's end."""
 
 DESK = {"client_id": "desk", "grant_id": "desk"}
 NARROWED = (

@@ -66,11 +66,12 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.kind, r.target_ki
        CASE WHEN x.revocation_event IS NOT NULL OR t.still_at IS NOT NULL AND r.doubt IS NULL THEN 'no'
             WHEN t.by_at IS NOT NULL THEN 'yes'
             ELSE 'not_demonstrated' END AS effective,
-       x.revocation_event IS NOT NULL AS reissued
+       x.revocation_event IS NOT NULL AS reissued, n.enabled_at
 FROM effective_revocation r
 LEFT JOIN tried t USING (source, revocation_event)
 LEFT JOIN ended e USING (source, revocation_event)
 LEFT JOIN reissued x USING (source, revocation_event)
+LEFT JOIN enabled_again n USING (source, revocation_event)
 WHERE r.revoked_at >= $since AND r.revoked_at < $until
 ORDER BY list_position(['no', 'not_demonstrated', 'yes'], effective), coalesce(t.uses_after, 0) DESC, r.revoked_at,
 r.source, r.revocation_event
@@ -115,12 +116,16 @@ def answer(row: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> row = {"effective": "yes", "by_at": "2026-07-01T10:05:00Z", "cases": 2, "ended_cases": 1, "given_again_at": None}
-    >>> answer({**row, "tokens_to_try": 8, "tokens_tried": 1})
+    >>> row = {"effective": "yes", "by_at": "2026-07-01T10:05:00Z", "cases": 2, "ended_cases": 1}
+    >>> answer({**row, "tokens_to_try": 8, "tokens_tried": 1, "given_again_at": None, "enabled_at": None})
     'yes, by 2026-07-01 10:05:00 UTC (in 1 of 2 places where it was tried; of 8 tokens not known to have expired 1 was tried)'
     """
-    undone = row["given_again_at"]
-    return _worked(row) + (f"; its holder gave it access again at {when(undone)} UTC" if undone else "")
+    given, enabled = row["given_again_at"], row["enabled_at"]
+    return (
+        _worked(row)
+        + (f"; its holder gave it access again at {when(given)} UTC" if given else "")
+        + (f"; it was enabled again at {when(enabled)} UTC" if enabled else "")
+    )
 
 
 def _worked(row: Mapping[str, Any]) -> str:

@@ -141,8 +141,9 @@ _ISSUANCE = f"""{_MANAGEMENT}, CASE WHEN e.kind = 'change' THEN 3 ELSE 1 END AS 
     FROM issuance e {_JOINED}"""
 
 _REVOCATION = f"""{_MANAGEMENT},
-           CASE e.kind WHEN 'downgrade' THEN 3 WHEN 'disable' THEN 9 WHEN 'signal' THEN 99 ELSE 4 END AS activity_id,
-           CASE e.kind WHEN 'downgrade' THEN 'Update' WHEN 'disable' THEN 'Disable' WHEN 'signal' THEN 'Signal' ELSE 'Delete' END AS activity_name,
+           CASE e.kind WHEN 'downgrade' THEN 3 WHEN 'enable' THEN 8 WHEN 'disable' THEN 9 WHEN 'signal' THEN 99 ELSE 4 END AS activity_id,
+           CASE e.kind WHEN 'downgrade' THEN 'Update' WHEN 'enable' THEN 'Enable' WHEN 'disable' THEN 'Disable'
+                       WHEN 'signal' THEN 'Signal' ELSE 'Delete' END AS activity_name,
            epoch_ms(e.revoked_at) AS "time", {_STATUS}, e.reason AS "comment", {_METADATA % "revocation"} AS metadata,
            CASE WHEN e.actor_id IS NOT NULL THEN {{'user': {{'uid': e.actor_id}}}} END AS actor,
            {{'type': e.target_kind,

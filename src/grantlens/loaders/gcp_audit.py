@@ -188,8 +188,7 @@ SELECT line_no, part_id AS event_id, happened_at AS issued_at, received_at,
        CASE WHEN starts_with(p.request.scope, '[') THEN TRY(from_json(p.request.scope, '["VARCHAR"]'))
             WHEN p.request.scope <> '' THEN string_split(p.request.scope, ' ') END AS scopes,
        CASE WHEN meaning = 'exchange' AND call <> 'ExchangeToken' AND p.request.audience <> '' THEN [p.request.audience] END AS audience,
-       CASE WHEN meaning = 'bind' THEN to_json({'role': delta.role, 'resource': p.resourceName})
-            WHEN meaning = 'restore' THEN to_json({'enabled': true}) END AS authorization_details,
+       CASE WHEN meaning = 'bind' THEN to_json({'role': delta.role, 'resource': p.resourceName}) END AS authorization_details,
        CASE WHEN meaning = 'exchange' AND regexp_full_match(p.request.lifetime, '\\d{1,6}s')
             THEN happened_at + to_seconds(TRY_CAST(rtrim(p.request.lifetime, 's') AS INTEGER))
             WHEN regexp_full_match(p.response.valid_before_time.seconds, '\\d{9,11}') AND p.response.valid_before_time.seconds < '253402300799'
@@ -198,15 +197,16 @@ SELECT line_no, part_id AS event_id, happened_at AS issued_at, received_at,
        CASE WHEN meaning IN ('exchange', 'sign') THEN NULL WHEN principal = account THEN 'user' ELSE 'admin' END AS consent_kind,
        ip, user_agent, tenant
 FROM part
-WHERE meaning IN ('exchange', 'sign', 'restore') OR (meaning = 'credential' AND NOT is_start)
+WHERE meaning IN ('exchange', 'sign') OR (meaning = 'credential' AND NOT is_start)
    OR (meaning = 'bind' AND delta_action = 'ADD')
 """
 
 _REVOCATION = """
 SELECT line_no, part_id AS event_id, happened_at AS revoked_at, received_at,
-       CASE meaning WHEN 'bind' THEN 'downgrade' WHEN 'end' THEN 'revoke' ELSE 'disable' END AS kind,
+       CASE meaning WHEN 'bind' THEN 'downgrade' WHEN 'end' THEN 'revoke' WHEN 'restore' THEN 'enable' ELSE 'disable' END AS kind,
        outcome,
-       CASE meaning WHEN 'bind' THEN 'grant' WHEN 'remove' THEN 'client' WHEN 'person off' THEN 'subject' ELSE 'credential' END AS target_kind,
+       CASE WHEN meaning IN ('remove', 'restore') THEN 'client' WHEN meaning = 'bind' THEN 'grant'
+            WHEN meaning = 'person off' THEN 'subject' ELSE 'credential' END AS target_kind,
        key_id AS token_id,
        CASE WHEN meaning = 'bind' THEN member WHEN meaning <> 'person off' THEN account END AS client_id, disabled AS subject_id,
        CASE WHEN principal = account THEN 'client' WHEN principal IS NOT NULL THEN 'admin' WHEN disabled IS NOT NULL THEN 'system' END AS initiator,
@@ -215,7 +215,7 @@ SELECT line_no, part_id AS event_id, happened_at AS revoked_at, received_at,
        -- a person is disabled in all projects
        CASE WHEN meaning <> 'person off' THEN tenant END AS tenant
 FROM part
-WHERE meaning IN ('end', 'switch off', 'remove', 'person off') OR (meaning = 'bind' AND delta_action = 'REMOVE')
+WHERE meaning IN ('end', 'switch off', 'remove', 'restore', 'person off') OR (meaning = 'bind' AND delta_action = 'REMOVE')
 """
 
 _USAGE = """
@@ -285,7 +285,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=8,
+    version=9,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,

@@ -162,6 +162,8 @@ _PARTY = f"""
 SELECT *,
        {_moment("logged_at")} AS happened_at,
        action IN {_listed(_PERSON_ENDS)} AS ends_person,
+       -- it says what the app may do again, and that it is no more off
+       action LIKE '%unsuspend' AS is_unsuspended,
        -- a person who is suspended is so everywhere
        CASE WHEN NOT ends_person THEN coalesce({_plain("org")}, {_plain("business")}, installation.account.login) END AS tenant,
        coalesce(nullif(hashed_token, ''), nullif(nullif(token_id, ''), '0')) AS token,
@@ -236,7 +238,6 @@ SELECT line_no,
             WHEN is_agent AND named_person IS NULL THEN 'agent' ELSE 'user' END AS subject_kind,
        CASE WHEN is_webhook THEN {_PERMISSIONS}
             WHEN issued_as IN ('token', 'refresh') THEN {_SCOPES} END AS scopes,
-       CASE WHEN action LIKE '%unsuspend' THEN to_json({{'enabled': true}}) END AS authorization_details,
        CASE WHEN issued_as NOT IN ('token', 'refresh') THEN doer END AS consent_actor,
        CASE WHEN issued_as IN ('token', 'refresh') THEN NULL
             WHEN is_of_app THEN 'admin'
@@ -280,13 +281,13 @@ _REVOCATION = """
 SELECT line_no,
        nullif(_document_id, '') AS event_id,
        happened_at AS revoked_at,
-       CASE WHEN meaning = 'token end' THEN 'revoke' ELSE meaning END AS kind,
+       CASE WHEN meaning = 'token end' THEN 'revoke' WHEN is_unsuspended THEN 'enable' ELSE meaning END AS kind,
        'success' AS outcome,
        CASE WHEN meaning IN ('token end', 'expiry') THEN 'token'
             WHEN ends_person THEN 'subject'
             WHEN is_application THEN 'client'
             -- without a tenant, the app would end everywhere
-            WHEN meaning = 'disable' AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client'
+            WHEN (meaning = 'disable' OR is_unsuspended) AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client'
             ELSE 'grant' END AS target_kind,
        grant_id, client_id, client_name,
        CASE WHEN NOT is_of_app THEN person END AS subject_id,
@@ -297,7 +298,7 @@ SELECT line_no,
        nullif(explanation, '') AS reason,
        tenant
 FROM party
-WHERE meaning IN ('revoke', 'disable', 'token end', 'expiry', 'signal', 'downgrade') AND NOT names_nobody
+WHERE (meaning IN ('revoke', 'disable', 'token end', 'expiry', 'signal', 'downgrade') AND NOT names_nobody) OR is_unsuspended
 """
 
 _IGNORED = """
@@ -340,7 +341,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="github",
-    version=10,
+    version=11,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,

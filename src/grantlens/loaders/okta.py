@@ -73,9 +73,11 @@ SELECT *,
             THEN coalesce(outcome = 'denied' AND oauth LIKE 'token.grant%', false) ELSE false END AS is_poll,
        CASE WHEN event_type IN ('application.lifecycle.deactivate', 'application.lifecycle.delete', 'user.lifecycle.deactivate',
                                 'user.lifecycle.suspend', 'user.lifecycle.delete.completed') THEN 'disable'
+            WHEN event_type IN ('application.lifecycle.activate', 'user.lifecycle.activate', 'user.lifecycle.unsuspend') THEN 'enable'
             WHEN starts_with(event_type, 'workload_principal.') THEN
                  CASE WHEN len(list_filter(targets, lambda t: starts_with(t.id, 'wlp'))) = 0 OR targets IS NULL THEN NULL
                       WHEN event_type IN ('workload_principal.deactivate', 'workload_principal.delete') THEN 'disable'
+                      WHEN event_type = 'workload_principal.activate' THEN 'enable'
                       WHEN regexp_matches(event_type, 'ai_agent[.]credential[.](create|activate)$') THEN 'secret'
                       WHEN regexp_matches(event_type, 'ai_agent[.]credential[.](deactivate|delete)$') THEN 'secret revoke' END
             WHEN starts_with(event_type, 'integration.api_service.') THEN
@@ -86,6 +88,7 @@ SELECT *,
             WHEN oauth IN ('credentials.lifecycle.create', 'credentials.lifecycle.activate') THEN 'secret'
             WHEN oauth IN ('credentials.lifecycle.deactivate', 'credentials.lifecycle.delete') THEN 'secret revoke'
             WHEN oauth IN ('client.lifecycle.deactivate', 'client.lifecycle.delete') THEN 'disable'
+            WHEN oauth = 'client.lifecycle.activate' THEN 'enable'
             WHEN event_type = 'system.api_token.create' THEN 'credential'
             WHEN event_type = 'system.api_token.revoke' THEN 'credential revoke'
             WHEN oauth IN ('consent.grant', 'authorize.code') THEN 'consent'
@@ -228,7 +231,7 @@ SELECT *,
 FROM (
     SELECT *,
            CASE WHEN starts_with(event_type, 'user.lifecycle.') THEN 'subject'
-                WHEN meaning = 'disable' THEN 'client'
+                WHEN meaning IN ('disable', 'enable') THEN 'client'
                 WHEN meaning IN ('credential revoke', 'secret revoke') THEN 'credential'
                 WHEN event_type = 'user.session.clear' THEN 'session'
                 WHEN cuts_off_client OR cuts_off_subject THEN 'policy'
@@ -239,7 +242,7 @@ FROM (
                 WHEN meaning = 'consent revoke' THEN 'grant'
                 ELSE 'token' END AS target_kind,
            -- an app that switches another off is not the one that ends
-           CASE WHEN meaning IN ('disable', 'sign-out') THEN target_app.id WHEN meaning = 'secret revoke' THEN client_id
+           CASE WHEN meaning IN ('disable', 'enable', 'sign-out') THEN target_app.id WHEN meaning = 'secret revoke' THEN client_id
                 ELSE coalesce(target_app.id, client_id) END AS ended_client
     FROM (
         SELECT *, event_type = 'user.authentication.universal_logout' AS signs_out,
@@ -247,7 +250,7 @@ FROM (
                signs_out OR oauth = 'token.revoke.implicit.user' AS cuts_off_subject
         FROM party
         WHERE outcome IS NOT NULL
-          AND meaning IN ('disable', 'token revoke', 'consent revoke', 'credential revoke', 'secret revoke', 'sign-out')
+          AND meaning IN ('disable', 'enable', 'token revoke', 'consent revoke', 'credential revoke', 'secret revoke', 'sign-out')
     )
 )
 """
@@ -256,7 +259,7 @@ _REVOCATION = """
 SELECT line_no, happened_at AS revoked_at, received_at,
        CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END AS event_id,
        -- Okta reports the end of a token's own life as a revocation by its system user
-       CASE WHEN meaning = 'disable' THEN 'disable'
+       CASE WHEN meaning IN ('disable', 'enable') THEN meaning
             WHEN by_system AND oauth = 'token.revoke' THEN 'expiry'
             ELSE 'revoke' END AS kind,
        CASE WHEN result = 'FAILURE' THEN 'error' ELSE outcome END AS outcome,
@@ -307,7 +310,7 @@ _IGNORED = """
 SELECT line_no,
        CASE WHEN is_poll THEN 'device that asks whether its code was entered yet'
             WHEN oauth <> '' THEN 'OAuth event that neither gives nor takes access'
-            WHEN starts_with(event_type, 'workload_principal.') THEN 'agent: no end of it or of its credentials, or one that names no agent'
+            WHEN starts_with(event_type, 'workload_principal.') THEN 'agent: it and its credentials neither begin nor end, or no agent is named'
             WHEN event_type LIKE 'user.session.%' OR event_type LIKE 'user.authentication.%'
               OR event_type = 'policy.evaluate_sign_on' THEN 'sign-in of a person'
             ELSE 'not about delegated access' END AS reason
@@ -352,7 +355,7 @@ def _spelled(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=9,
+    version=10,
     title="Okta System Log",
     recognise=mostly_inside(is_event),
     fields=EVENT,

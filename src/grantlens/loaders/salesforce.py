@@ -159,9 +159,9 @@ SELECT line_no, r.*,
             WHEN r.EventIdentifier IS NOT NULL AND ((r.ApiType IS NOT NULL AND r.Operation IS NOT NULL)
                 OR starts_with(r.attributes.type, 'BulkApiResultEvent')) THEN 'stream call'
             WHEN r.EventIdentifier IS NOT NULL THEN 'other event'
-            WHEN r.Action IN ('insertConnectedApplication', 'unblockConnectedApplication') THEN 'consent'
+            WHEN r.Action = 'insertConnectedApplication' THEN 'consent'
             WHEN r.Action = 'changeOauthDefaultScope' THEN 'change'
-            WHEN r.Action IN ('deleteConnectedApplication', 'deleteApplication', 'blockConnectedApplication') THEN 'end'
+            WHEN r.Action IN ('deleteConnectedApplication', 'deleteApplication', 'blockConnectedApplication', 'unblockConnectedApplication') THEN 'end'
             WHEN r.Action = 'deactivateduser' THEN 'person end'
             WHEN r.Action IS NOT NULL THEN 'other action'
             WHEN r.EventType IS NOT NULL AND r.attributes.type = 'EventLogFile' THEN 'index' END AS meaning
@@ -265,7 +265,6 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
        CASE WHEN means = 'login' THEN person END AS subject_id,
        CASE WHEN means = 'login' THEN person_name END AS subject_name,
        CASE WHEN means = 'login' THEN 'user' ELSE 'service' END AS subject_kind,
-       CASE WHEN Action = 'unblockConnectedApplication' THEN to_json({'enabled': true}) END AS authorization_details,
        CASE WHEN means = 'change' THEN list_transform(
             string_split(nullif(regexp_extract(Display, ' scopes from .* to (.+)$', 1), ''), ','), lambda s: trim(s))
             END AS scopes,
@@ -312,7 +311,7 @@ WHERE means = 'call'
 _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
        CASE WHEN Action IN ('deleteApplication', 'blockConnectedApplication', 'deactivateduser') THEN 'disable'
-            WHEN timed_out THEN 'expiry' ELSE 'revoke' END AS kind,
+            WHEN Action = 'unblockConnectedApplication' THEN 'enable' WHEN timed_out THEN 'expiry' ELSE 'revoke' END AS kind,
        'success' AS outcome,
        CASE WHEN means = 'person end' THEN 'subject' WHEN is_setup THEN 'client'
             WHEN key_of_login IS NULL AND person IS NOT NULL THEN 'token' ELSE 'session' END AS target_kind,
@@ -370,7 +369,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=9,
+    version=10,
     title="Salesforce event log files, login events, login history and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,

@@ -30,8 +30,7 @@ RELATION = Relation(
     "is all their tokens, a session all that carry it, a policy all issued before its cut-off but for keys - issued up to "
     "then. A child by token exchange is not covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693); but what a client got by exchange is "
     "its own token, and ends where a revocation names that client: an agent often has no other. "
-    "A key that is issued again - switched off, and on - is covered until then, and what a policy, or the disabling of a client, ended until that "
-    "is taken back. Where the log has no token id the grant stands "
+    "A key that is issued again - switched off, and on - is covered until then, and what a policy or a disabling ended until that is taken back. Where the log has no token id the grant stands "
     "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was. token_tenant is the "
     "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
     "ended it, NULL where it is: as in effective_revocation, or 'id' or 'session' where it names a token or session and no tenant, and several issued "
@@ -224,14 +223,38 @@ renewed AS (
         AND (i.tenant IS NULL OR i.tenant = x.home)
     GROUP BY ALL
 ),
--- A policy that is taken away, or written anew, ends no more what it had ended; nor does an account that is enabled again stay off.
+-- A policy that is taken away, or written anew, ends no more what it had ended; nor does what is enabled again stay off.
 undone AS (
     SELECT r.source, r.revocation_event, min(i.issued_at) AS undone_at
-    FROM (FROM ended WHERE target_kind = 'policy' OR (target_kind = 'client' AND kind = 'disable')) r
+    FROM (FROM ended WHERE target_kind = 'policy') r
     JOIN issued i ON i.source = r.source AND i.client_id = r.client_id AND i.kind IN ('consent', 'change') AND i.issued_at > r.revoked_at
-        AND CASE r.target_kind WHEN 'policy' THEN i.authorization_details ->> 'policy' = r.reason ELSE i.authorization_details ->> 'enabled' = 'true' END
-        AND coalesce(i.tenant = r.tenant, true)
+        AND i.authorization_details ->> 'policy' = r.reason AND coalesce(i.tenant = r.tenant, true)
     GROUP BY r.source, r.revocation_event
+    UNION ALL
+    FROM enabled_again
+),
+-- The grants that were off until then.
+paused AS (
+    SELECT r.source, r.revocation_event, g.grant_id, g.client_id, g.subject_id, g.opened_at
+    FROM ended r
+    JOIN enabled_again e USING (source, revocation_event)
+    JOIN state g ON g.source = r.source AND g.grant_id = r.grant_id
+        AND r.revoked_at >= g.opened_at AND coalesce(r.revoked_at < g.ended_at, true)
+    WHERE r.target_kind = 'grant' AND r.doubt IS NULL
+    UNION
+    SELECT r.source, r.revocation_event, g.grant_id, g.client_id, g.subject_id, g.opened_at
+    FROM ended r
+    JOIN enabled_again e USING (source, revocation_event)
+    JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND coalesce(g.tenant = r.tenant, r.tenant IS NULL)
+        AND r.revoked_at >= g.opened_at AND coalesce(r.revoked_at < g.ended_at, true)
+    WHERE r.target_kind = 'client' AND r.doubt IS NULL
+    UNION
+    SELECT r.source, r.revocation_event, g.grant_id, g.client_id, g.subject_id, g.opened_at
+    FROM ended r
+    JOIN enabled_again e USING (source, revocation_event)
+    JOIN state g ON g.source = r.source AND g.subject_id = r.subject_id AND coalesce(g.tenant = r.tenant, r.tenant IS NULL)
+        AND r.revoked_at >= g.opened_at AND coalesce(r.revoked_at < g.ended_at, true)
+    WHERE r.target_kind = 'subject' AND r.doubt IS NULL
 ),
 doubted AS (
     SELECT r.source, r.revocation_event, coalesce(r.doubt, 'tenant') AS doubt, g.grant_id, g.client_id, g.subject_id, g.opened_at, g.ended_at
@@ -304,13 +327,22 @@ FROM ended r
 JOIN state g ON g.source = r.source AND g.ended_by = r.revocation_event
 JOIN reopened o ON o.source = g.source AND o.grant_id = g.grant_id AND o.opened_at = g.opened_at
 UNION ALL
+SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+       r.target_kind, r.initiator, r.record, r.doubt,
+       NULL, NULL, NULL, NULL, p.grant_id, p.client_id, p.subject_id, NULL, p.opened_at, NULL, u.undone_at, false, true
+FROM paused p
+JOIN ended r USING (source, revocation_event)
+JOIN undone u USING (source, revocation_event)
+UNION ALL
 -- The grants that one may have ended, though it is not known of which, until they are given again.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, d.doubt,
        NULL, NULL, NULL, NULL, d.grant_id, d.client_id, d.subject_id, NULL, d.opened_at, NULL,
-       least(coalesce(min(d.ended_at), 'infinity'::TIMESTAMPTZ), coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ)), false, true
+       least(coalesce(min(d.ended_at), 'infinity'::TIMESTAMPTZ), coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ),
+             coalesce(min(u.undone_at), 'infinity'::TIMESTAMPTZ)), false, true
 FROM doubted d
 JOIN ended r USING (source, revocation_event)
+LEFT JOIN undone u USING (source, revocation_event)
 LEFT JOIN issued i ON i.source = d.source AND i.grant_id = d.grant_id AND i.kind IN ('consent', 'change') AND i.issued_at > r.revoked_at
 WHERE d.opened_at < r.revoked_at AND (d.ended_at IS NULL OR d.ended_at > r.revoked_at)
 GROUP BY ALL
@@ -319,12 +351,22 @@ UNION ALL
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.doubt,
        NULL, NULL, NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
-       coalesce(min(o.opened_at) FILTER (o.opened_at > r.revoked_at), 'infinity'::TIMESTAMPTZ), false, NULL
+       least(coalesce(min(o.opened_at) FILTER (o.opened_at > r.revoked_at), 'infinity'::TIMESTAMPTZ), coalesce(min(u.undone_at), 'infinity'::TIMESTAMPTZ)),
+       false, NULL
 FROM ended r
+LEFT JOIN undone u USING (source, revocation_event)
 LEFT JOIN reopened o ON o.source = r.source AND o.grant_id = r.grant_id
 WHERE r.target_kind = 'grant' AND r.grant_id IS NOT NULL
 GROUP BY ALL
 HAVING coalesce(min(o.opened_at) >= r.revoked_at, true)
 """,
-    needs=("effective_revocation", "tenant_token", "issued", "grant_state", "called_token", "same_subject"),
+    needs=(
+        "effective_revocation",
+        "tenant_token",
+        "issued",
+        "grant_state",
+        "enabled_again",
+        "called_token",
+        "same_subject",
+    ),
 )

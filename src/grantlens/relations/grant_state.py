@@ -5,7 +5,7 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "grant_state",
     "What each grant allowed, as half-open intervals. A consent opens a grant or adds to it, a downgrade of the grant, its client or its subject "
-    "takes away, a revocation of these ends it, if it is known to be its own, and only a fresh consent "
+    "takes away, a revocation of these ends it, if it is known to be its own and was not taken back, and only a fresh consent "
     "opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
     "consent in the log is opened by its first token and holds what its tokens held. The scopes are not known before the first record that names "
     "any, nor from a consent that does not say to what, nor a downgrade of which the logs do not tell whether it is of this tenant. taken are the scopes "
@@ -31,29 +31,33 @@ grant_party AS (
     FROM opening
     GROUP BY source, grant_id
 ),
+-- What is disabled and enabled again was not over: what it may do is as before.
+ended AS (
+    FROM effective_revocation ANTI JOIN enabled_again USING (source, revocation_event)
+),
 ending AS (
     SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s) AS offset_s, min(r.revocation_event) AS revocation_event
-    FROM effective_revocation r
+    FROM ended r
     JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
     WHERE r.target_kind = 'grant' AND r.doubt IS NULL
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s), min(r.revocation_event)
-    FROM effective_revocation r
+    FROM ended r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id
         AND (r.tenant IS NULL OR p.tenant = r.tenant)
     WHERE r.target_kind = 'client' AND r.doubt IS NULL AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s), min(r.revocation_event)
-    FROM effective_revocation r
+    FROM ended r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id = r.subject_id
         AND (r.tenant IS NULL OR p.tenant = r.tenant)
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND r.doubt IS NULL AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s), min(r.revocation_event)
-    FROM effective_revocation r
+    FROM ended r
     JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id
         AND (r.tenant IS NULL OR p.tenant = r.tenant)
     WHERE r.target_kind = 'subject' AND p.first_opened_at <= r.revoked_at
@@ -212,5 +216,5 @@ FROM (
 WINDOW until_then AS (PARTITION BY l.source, l.grant_id ORDER BY l.valid_from ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
        before_it AS (PARTITION BY l.source, l.grant_id ORDER BY l.valid_from ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 """,
-    needs=("issued", "effective_revocation", "clock_error"),
+    needs=("issued", "effective_revocation", "enabled_again", "clock_error"),
 )

@@ -46,7 +46,7 @@ GLOSSARY = (
     ),
     (
         "Revocations",
-        "Those of the period that were acknowledged with success and end access. Refused requests, downgrades, expiries and signals "
+        "Those of the period that were acknowledged with success and end access. Refused requests, downgrades, expiries, signals and enablings "
         "are not counted.",
     ),
     (

@@ -57,7 +57,7 @@ ISSUANCE = Table(
         Column(
             "authorization_details",
             "JSON",
-            "Granted rich authorization details (RFC 9396); of a change or consent that switches a client on again, enabled: true.",
+            "Granted rich authorization details (RFC 9396).",
         ),
         Column("expires_at", "TIMESTAMPTZ", "When the token ends by itself."),
         Column("consent_actor", "VARCHAR", "Who consented, or made the key."),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 16
+VERSION = 17
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -211,6 +211,17 @@ def _to_version_16(engine: Engine) -> None:
         engine.execute(statement)
 
 
+def _to_version_17(engine: Engine) -> None:
+    """Keep what is enabled again after it was disabled: of what was loaded before, it is not known."""
+    for statement in (
+        "ALTER TABLE revocation ALTER kind TYPE VARCHAR",
+        "DROP TYPE revocation_kind_t",
+        "CREATE TYPE revocation_kind_t AS ENUM ('revoke', 'disable', 'downgrade', 'expiry', 'signal', 'enable')",
+        "ALTER TABLE revocation ALTER kind TYPE revocation_kind_t",
+    ):
+        engine.execute(statement)
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -227,6 +238,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     14: _to_version_14,
     15: _to_version_15,
     16: _to_version_16,
+    17: _to_version_17,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 

@@ -1,16 +1,21 @@
-"""The revocation table: something that ends or narrows access."""
+"""The revocation table: something that ends or narrows access, or takes that back."""
 
 from grantlens.schema.evidence import EVIDENCE
 from grantlens.schema.table import Column, Table
 
 REVOCATION = Table(
     "revocation",
-    "Something that ends or narrows access.",
+    "Something that ends or narrows access, or takes that back.",
     (
         Column("revoked_at", "TIMESTAMPTZ", "When the authority acknowledged it, event time, UTC.", required=True),
         Column("requested_at", "TIMESTAMPTZ", "When it was asked for."),
         Column("decided_at", "TIMESTAMPTZ", "When the need arose: the incident, the leaver."),
-        Column("kind", "revocation_kind_t", "revoke, disable, downgrade, expiry or signal.", required=True),
+        Column(
+            "kind",
+            "revocation_kind_t",
+            "revoke, disable, downgrade, expiry, signal, or enable, which takes a disable back.",
+            required=True,
+        ),
         Column("outcome", "outcome_t", "Only success ends access.", required=True),
         Column(
             "target_kind", "target_kind_t", "What was ended; this alone says which tokens are covered.", required=True

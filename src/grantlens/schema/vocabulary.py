@@ -2,7 +2,7 @@
 
 OUTCOME = ("success", "denied", "error")
 ISSUANCE_KIND = ("consent", "token", "refresh", "exchange", "credential", "change")
-REVOCATION_KIND = ("revoke", "disable", "downgrade", "expiry", "signal")
+REVOCATION_KIND = ("revoke", "disable", "downgrade", "expiry", "signal", "enable")
 TOKEN_KIND = ("access", "refresh", "id", "code", "session", "api_key", "id_jag", "txn")
 SUBJECT_KIND = ("user", "service", "agent")
 CONSENT_KIND = ("user", "admin", "policy")

@@ -8,7 +8,7 @@ from grantlens.rules.issuance_after_revocation.examples import FIRES, SILENT, UN
 
 RULE = Rule(
     id="REV-2",
-    version=9,
+    version=10,
     name="issuance_after_revocation",
     key=("token_id",),
     question="Which tokens were issued after the revocation of their grant or refresh token, or first after their holder was disabled?",
@@ -16,7 +16,15 @@ RULE = Rule(
     remedy="The authorisation server itself broke the revocation: revoke the new token, then find the replica or flow that issued it. "
     "Of a client or person that was disabled ask first whether it was enabled again.",
     basis="RFC 7009 section 2.1; Global Token Revocation draft",
-    needs=("effective_revocation", "covered_token", "tenant_token", "child_token", "issued", "clock_error"),
+    needs=(
+        "effective_revocation",
+        "enabled_again",
+        "covered_token",
+        "tenant_token",
+        "child_token",
+        "issued",
+        "clock_error",
+    ),
     # A new token of the grant that ended, or one made from the refresh token that ended; less of what a client or person got that had been disabled.
     rests_on=Evidence(
         (
@@ -40,7 +48,7 @@ RULE = Rule(
                 ISSUE_END,
                 {ISSUE_END: PAIR},
                 ("issuance.token_id", *DISABLED),
-                leaves_open="what was issued first after a client or person was disabled, not whether it had been enabled again",
+                leaves_open="what was issued first after a client or person was disabled, and before it is logged to be enabled again",
             ),
         ),
     ),
@@ -55,7 +63,8 @@ from_grant AS (
            CASE WHEN r.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key, r.doubt
     FROM effective_revocation r
     JOIN token_of_one t ON t.source = r.source AND t.grant_id = r.grant_id AND t.issued_at > r.revoked_at
-    WHERE r.target_kind = 'grant'
+    LEFT JOIN enabled_again e ON e.source = r.source AND e.revocation_event = r.revocation_event
+    WHERE r.target_kind = 'grant' AND coalesce(t.issued_at < e.enabled_at, true)
     UNION ALL
     SELECT r.source, r.revocation_event, t.tenant, t.token_id, 'client_subject', CASE WHEN r.tenant IS NOT NULL AND t.tenant IS NULL THEN 'tenant' ELSE r.doubt END
     FROM effective_revocation r
@@ -158,11 +167,13 @@ judged AS (
     WHERE NOT coalesce(before_token > ended.revoked_at, false)
     GROUP BY source, home, token_id
 ),
--- Of a client or person that was disabled only what was issued first afterwards: whether it had been enabled again no log tells.
+-- Of a client or person that was disabled only what was issued first afterwards, and before the log tells that it was enabled again.
 disabled AS (
-    SELECT source, coalesce(tenant, '') AS tenant, target_kind, client_id, subject_id, revocation_event, revoked_at, certain_from, record
-    FROM effective_revocation
-    WHERE kind = 'disable' AND target_kind IN ('client', 'subject') AND doubt IS NULL
+    SELECT r.source, coalesce(r.tenant, '') AS tenant, r.target_kind, r.client_id, r.subject_id, r.revocation_event, r.revoked_at, r.certain_from, r.record,
+           e.enabled_at
+    FROM effective_revocation r
+    LEFT JOIN enabled_again e USING (source, revocation_event)
+    WHERE r.kind = 'disable' AND r.target_kind IN ('client', 'subject') AND r.doubt IS NULL
 ),
 own_token AS (
     SELECT t.source, coalesce(t.tenant, '') AS tenant, t.client_id, t.subject_id, t.token_id, t.tenant AS home, t.issued_at,
@@ -171,9 +182,8 @@ own_token AS (
     JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
     WHERE (t.source, t.client_id) IN (SELECT (source, client_id) FROM disabled) OR (t.source, t.subject_id) IN (SELECT (source, subject_id) FROM disabled)
 ),
-given_again AS (
-    SELECT DISTINCT source, coalesce(tenant, '') AS tenant, client_id, issued_at FROM issued
-    WHERE kind = 'consent' OR (kind = 'change' AND authorization_details ->> 'enabled' = 'true')
+consented AS (
+    SELECT DISTINCT source, coalesce(tenant, '') AS tenant, client_id, issued_at FROM issued WHERE kind = 'consent'
 ),
 first_after AS (
     SELECT d.*, t.surely_at, NULL::TIMESTAMPTZ AS given_at
@@ -183,17 +193,17 @@ first_after AS (
     SELECT d.*, t.surely_at, c.issued_at
     FROM (FROM disabled WHERE target_kind = 'client') d
     ASOF JOIN own_token t ON t.source = d.source AND t.tenant = d.tenant AND t.client_id = d.client_id AND t.surely_at > d.certain_from
-    -- A new consent lets a client in again, and so does what enables it.
-    ASOF LEFT JOIN given_again c ON c.source = d.source AND c.tenant = d.tenant AND c.client_id = d.client_id AND c.issued_at > d.revoked_at
+    -- A new consent lets a client in again.
+    ASOF LEFT JOIN consented c ON c.source = d.source AND c.tenant = d.tenant AND c.client_id = d.client_id AND c.issued_at > d.revoked_at
 ),
 let_in_again AS (
     SELECT t.source, t.home, t.token_id, min({{'revoked_at': f.revoked_at, 'event_id': f.revocation_event, 'record': f.record, 'join_key': 'client_subject'}}) AS ended,
-           arg_min(f.target_kind, f.revoked_at) AS target_kind
+           arg_min(f.target_kind, f.revoked_at) AS target_kind, bool_and(f.enabled_at IS NOT NULL) AS is_enabled_later
     FROM first_after f
     JOIN own_token t ON t.source = f.source AND t.tenant = f.tenant AND t.surely_at = f.surely_at
         AND CASE f.target_kind WHEN 'client' THEN t.client_id = f.client_id ELSE t.subject_id = f.subject_id END
     ANTI JOIN judged j ON j.source = t.source AND j.token_id = t.token_id AND j.home IS NOT DISTINCT FROM t.home
-    WHERE NOT coalesce(f.given_at <= t.issued_at, false) AND t.issued_at >= $since AND t.issued_at < $until
+    WHERE NOT coalesce(least(f.given_at, f.enabled_at) <= t.issued_at, false) AND t.issued_at >= $since AND t.issued_at < $until
     GROUP BY t.source, t.home, t.token_id
 )
 SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
@@ -225,7 +235,8 @@ SELECT 'indeterminate', 'high',
        to_json({{
            'revocation_event': l.ended.event_id,
            'issued_after_s': round((epoch_us(t.issued_at) - epoch_us(l.ended.revoked_at)) / 1e6, 6),
-           'reason': 'whether it had been enabled again no log tells'}}),
+           'reason': CASE WHEN l.is_enabled_later THEN 'the log tells only later that it was enabled again'
+                          ELSE 'whether it had been enabled again no log tells' END}}),
        l.ended.join_key,
        [l.ended.record, {{'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id}}],
        'issuance', l.ended.revoked_at, t.issued_at

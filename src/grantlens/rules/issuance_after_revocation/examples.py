@@ -211,11 +211,13 @@ SILENT = (
         ),
     ),
     Example(
-        "a client that was disabled was enabled again, as the log tells",
+        "a client that was disabled was enabled again, as the log tells, and so was a person",
         (
             token("10 09:01", "t1", ["mail.read"]),
             revoked("10 12:00", "client", kind="disable"),
-            token("10 12:30", None, None, kind="change", token_kind=None, authorization_details={"enabled": True}),
+            revoked("10 12:01", "subject", kind="disable", event_id="r3"),
+            revoked("10 12:30", "client", kind="enable", event_id="r2"),
+            revoked("10 12:31", "subject", kind="enable", event_id="r4"),
             token("10 13:00", "t2", ["mail.read"]),
         ),
     ),
@@ -261,6 +263,23 @@ UNDECIDABLE = (
                 "token_id": "t2",
                 "title": "app got a token after its person was disabled",
                 "detail": {"reason": "whether it had been enabled again no log tells"},
+            },
+        ),
+    ),
+    Example(
+        "a person who was disabled gets a token, and is enabled again only later",
+        (
+            token("10 09:01", "t1", ["mail.read"]),
+            revoked("10 12:00", "subject", kind="disable"),
+            token("10 13:00", "t2", ["mail.read"]),
+            revoked("10 14:00", "subject", kind="enable", event_id="r2"),
+            token("10 15:00", "t3", ["mail.read"]),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "t2",
+                "detail": {"reason": "the log tells only later that it was enabled again"},
             },
         ),
     ),
