@@ -106,6 +106,7 @@ def called(world):
     behind = -7 * SECOND if world["clock"] else 0
     return {
         key: {
+            "issued_from": min(row["token_issued_at"] for row in rows),
             "issued_at": max(row["token_issued_at"] for row in rows),
             "last_used_at": max(row["used_at"] for row in rows) - behind,
             **{name: only({row[name] for row in rows}) for name in ("client_id", "subject_id", "session_id")},

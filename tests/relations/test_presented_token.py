@@ -155,6 +155,20 @@ def test_an_end_that_both_logs_tell_is_told_once_and_in_the_one_log_by_itself(st
     assert (once["source"], once["token_id"]) == ("microsoft_entra", uti(1))
 
 
+def test_a_token_that_a_person_got_after_being_disabled_is_told_by_the_calls_and_once(store):
+    person = [{"ID": f"User_{USER}", "Type": 2}, {"ID": USER, "Type": 2}, {"ID": "ada@example.com", "Type": 5}]
+    in_the_log = audited("Disable account.", Target=person, CreationTime="2026-07-01T12:00:01")
+    by_entra = change("Disable account", target(USER, "Ada", "User") | {"userPrincipalName": "ada@example.com"})
+    calls = [known_by_calls(1, "12:20:00"), known_by_calls(2, "12:30:00", issued="2026-07-01T12:25:00")]
+    (alone,) = found(store([], [in_the_log, *calls]), "REV-2")
+    assert (alone["source"], alone["token_id"], alone["verdict"]) == ("microsoft_365", uti(2), "indeterminate")
+    assert [line["event_id"] for line in alone["evidence"]] == [in_the_log["Id"], calls[1]["Id"]]
+    (once,) = found(store([by_entra], [in_the_log, *calls]), "REV-2")
+    assert (once["source"], once["token_id"]) == ("microsoft_entra", uti(2))
+    again = audited("Enable account.", Target=person, CreationTime="2026-07-01T12:10:00", Id="again")
+    assert found(store([], [in_the_log, again, *calls]), "REV-2") == []
+
+
 def test_a_token_that_entra_issued_is_no_token_without_an_issuance(store):
     opened = store([signed_in(1)], [read(1, "11:00:00"), read(3, "11:10:00")])
     (row,) = found(opened, "INT-1")

@@ -1,10 +1,26 @@
 """REV-2: tokens that were issued although their grant was revoked, or their client or person disabled."""
 
 from grantlens.relations.covered_token import why_doubted
+from grantlens.relations.presented_token import OF_ANOTHER
 from grantlens.relations.tenant_token import OF_ONE_TENANT, why_unknown
-from grantlens.rule.evidence import DISABLED, ENDED, ENDED_GRANT, GRANT, ISSUE_END, NAMED, PAIR, TOKEN, Evidence, Way
+from grantlens.rule.evidence import (
+    DISABLED,
+    ENDED,
+    ENDED_GRANT,
+    GRANT,
+    ISSUE_END,
+    NAMED,
+    PAIR,
+    SAYS_WHEN,
+    TOKEN,
+    USE_END,
+    Evidence,
+    Way,
+)
 from grantlens.rule.rule import Rule
 from grantlens.rules.issuance_after_revocation.examples import FIRES, SILENT, UNDECIDABLE
+
+_LET_IN = "what was issued first after a client or person was disabled, and before it is logged to be enabled again"
 
 RULE = Rule(
     id="REV-2",
@@ -19,6 +35,8 @@ RULE = Rule(
     needs=(
         "effective_revocation",
         "enabled_again",
+        "called_token",
+        "presented_token",
         "covered_token",
         "tenant_token",
         "child_token",
@@ -48,8 +66,9 @@ RULE = Rule(
                 ISSUE_END,
                 {ISSUE_END: PAIR},
                 ("issuance.token_id", *DISABLED),
-                leaves_open="what was issued first after a client or person was disabled, and before it is logged to be enabled again",
+                leaves_open=_LET_IN,
             ),
+            Way(USE_END, {USE_END: PAIR}, (*SAYS_WHEN, *DISABLED), leaves_open=_LET_IN),
         ),
     ),
     sql=f"""
@@ -176,8 +195,11 @@ disabled AS (
     WHERE r.kind = 'disable' AND r.target_kind IN ('client', 'subject') AND r.doubt IS NULL
 ),
 own_token AS (
-    SELECT t.source, coalesce(t.tenant, '') AS tenant, t.client_id, t.subject_id, t.token_id, t.tenant AS home, t.issued_at,
-           t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS surely_at
+    SELECT source, coalesce(tenant, '') AS tenant, client_id, subject_id, token_id, tenant AS home, issued_from AS issued_at, issued_from AS surely_at
+    FROM called_token
+    UNION ALL
+    SELECT t.source, coalesce(t.tenant, ''), t.client_id, t.subject_id, t.token_id, t.tenant, t.issued_at,
+           t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT)
     FROM token_of_one t
     JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
     WHERE (t.source, t.client_id) IN (SELECT (source, client_id) FROM disabled) OR (t.source, t.subject_id) IN (SELECT (source, subject_id) FROM disabled)
@@ -197,14 +219,26 @@ first_after AS (
     ASOF LEFT JOIN consented c ON c.source = d.source AND c.tenant = d.tenant AND c.client_id = d.client_id AND c.issued_at > d.revoked_at
 ),
 let_in_again AS (
-    SELECT t.source, t.home, t.token_id, min({{'revoked_at': f.revoked_at, 'event_id': f.revocation_event, 'record': f.record, 'join_key': 'client_subject'}}) AS ended,
+    SELECT t.source, t.home, t.token_id, t.issued_at, t.client_id, t.subject_id, min({{'revoked_at': f.revoked_at, 'event_id': f.revocation_event, 'record': f.record, 'join_key': 'client_subject'}}) AS ended,
            arg_min(f.target_kind, f.revoked_at) AS target_kind, bool_and(f.enabled_at IS NOT NULL) AS is_enabled_later
     FROM first_after f
     JOIN own_token t ON t.source = f.source AND t.tenant = f.tenant AND t.surely_at = f.surely_at
         AND CASE f.target_kind WHEN 'client' THEN t.client_id = f.client_id ELSE t.subject_id = f.subject_id END
     ANTI JOIN judged j ON j.source = t.source AND j.token_id = t.token_id AND j.home IS NOT DISTINCT FROM t.home
     WHERE NOT coalesce(least(f.given_at, f.enabled_at) <= t.issued_at, false) AND t.issued_at >= $since AND t.issued_at < $until
-    GROUP BY t.source, t.home, t.token_id
+    GROUP BY ALL
+),
+-- What only calls know is told by the first of them, and once where the issuer and the log of the calls both tell the end.
+first_call AS (
+    SELECT p.source, p.tenant, p.token_id, min(c.client_name) AS client_name,
+           min({{'seen_at': u.used_at, 'batch_id': u.batch_id, 'line_no': u.line_no, 'event_id': u.event_id}}) AS record
+    FROM (FROM presented_token SEMI JOIN let_in_again USING (source, token_id)) p
+    JOIN usage_caller c USING (caller_id)
+    JOIN usage_row u USING (caller_id)
+    GROUP BY p.source, p.tenant, p.token_id
+),
+told_twice AS (
+    SELECT o.source, i.token_id FROM let_in_again i JOIN (VALUES {OF_ANOTHER}) o(source, issuer) ON o.issuer = i.source
 )
 SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
@@ -229,19 +263,21 @@ FROM judged j
 JOIN token_of_one t ON t.source = j.source AND t.token_id = j.token_id AND t.tenant IS NOT DISTINCT FROM j.home
 UNION ALL
 SELECT 'indeterminate', 'high',
-       coalesce(t.client_name, t.client_id, 'An unnamed client') || ' got a token after '
+       coalesce(t.client_name, u.client_name, l.client_id, 'An unnamed client') || ' got a token after '
            || CASE l.target_kind WHEN 'client' THEN 'it was disabled' ELSE 'its person was disabled' END,
-       l.source, l.home, t.client_id, t.subject_id, t.grant_id, l.token_id, t.scopes, l.ended.revoked_at, t.issued_at, 2,
+       l.source, l.home, l.client_id, l.subject_id, t.grant_id, l.token_id, t.scopes, l.ended.revoked_at, l.issued_at, 2,
        to_json({{
            'revocation_event': l.ended.event_id,
-           'issued_after_s': round((epoch_us(t.issued_at) - epoch_us(l.ended.revoked_at)) / 1e6, 6),
+           'issued_after_s': round((epoch_us(l.issued_at) - epoch_us(l.ended.revoked_at)) / 1e6, 6),
            'reason': CASE WHEN l.is_enabled_later THEN 'the log tells only later that it was enabled again'
                           ELSE 'whether it had been enabled again no log tells' END}}),
        l.ended.join_key,
-       [l.ended.record, {{'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id}}],
-       'issuance', l.ended.revoked_at, t.issued_at
-FROM let_in_again l
-JOIN token_of_one t ON t.source = l.source AND t.token_id = l.token_id AND t.tenant IS NOT DISTINCT FROM l.home
+       [l.ended.record, CASE WHEN t.token_id IS NULL THEN u.record
+                             ELSE {{'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id}} END],
+       CASE WHEN t.token_id IS NULL THEN 'usage' ELSE 'issuance' END, l.ended.revoked_at, l.issued_at
+FROM (FROM let_in_again ANTI JOIN told_twice USING (source, token_id)) l
+LEFT JOIN token_of_one t ON t.source = l.source AND t.token_id = l.token_id AND t.tenant IS NOT DISTINCT FROM l.home
+LEFT JOIN first_call u ON u.source = l.source AND u.token_id = l.token_id AND u.tenant IS NOT DISTINCT FROM l.home
 """,
     fires=FIRES,
     silent=SILENT,

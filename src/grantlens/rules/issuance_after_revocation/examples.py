@@ -1,6 +1,6 @@
 """Small logs in which a token is issued after a revocation, or is not: what REV-2 is run on."""
 
-from grantlens.rule.example import Example, consent, refreshed, revoked, token
+from grantlens.rule.example import Example, consent, moment, refreshed, revoked, token, use
 
 _KEY = {"kind": "credential", "token_kind": "api_key"}
 
@@ -280,6 +280,22 @@ UNDECIDABLE = (
                 "verdict": "indeterminate",
                 "token_id": "t2",
                 "detail": {"reason": "the log tells only later that it was enabled again"},
+            },
+        ),
+    ),
+    Example(
+        "a person is disabled, and a call is made with a token of which only calls tell, and that it was issued later",
+        (
+            revoked("10 12:00", "subject", kind="disable"),
+            use("10 12:40", "GET /v1/messages/7", "t9", token_issued_at=moment("10 12:30")),
+            use("10 12:50", "GET /v1/messages/7", "t9", token_issued_at=moment("10 12:30")),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "t9",
+                "title": "app got a token after its person was disabled",
+                "detail": {"issued_after_s": 1800.0},
             },
         ),
     ),
