@@ -1,4 +1,4 @@
-"""SQL that reads what the unified audit log of Microsoft 365 says of Copilot and of agents.
+"""Microsoft 365: what Copilot and agents did for a person.
 
 What the mapping decides, and why:
 

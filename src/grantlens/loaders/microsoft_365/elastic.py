@@ -1,7 +1,8 @@
-"""Microsoft 365: what Elastic makes of an audit record, by Filebeat's module `o365` and the integration of that name, brought back to what Microsoft wrote.
+"""Microsoft 365: what Elastic makes of an audit record, brought back to what Microsoft wrote.
 
-Both keep the record itself (`event.original`) only if they are told to. The rest of it stands in `o365.audit`, or in `o365audit` before the pipeline
-ran: modified properties by their names, a dot or blank in which became `_`, and what the Elastic Common Schema has a name for outside.
+Filebeat's module `o365` and the integration of that name keep the record itself (`event.original`) only if they are told to. The rest of it
+stands in `o365.audit`, or in `o365audit` before the pipeline ran: modified properties stand there by their names, in which a dot or blank
+became `_`. What the Elastic Common Schema has a name for stands outside.
 """
 
 import json
