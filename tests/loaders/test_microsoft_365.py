@@ -520,6 +520,30 @@ def test_what_is_switched_off_ends_everything_below_it(load):
     assert rows == [("disable", "client", APP, None)] * 2 + [("disable", "subject", None, "bob@example.com")]
 
 
+def test_who_is_enabled_again_is_named_as_when_disabled(load):
+    """Both tell the flag of a person, too, who is no client for that."""
+    person = [{"ID": "User_x", "Type": 2}, {"ID": BOB, "Type": 2}, {"ID": "Bob@example.com", "Type": 5}]
+    off = properties(AccountEnabled=("[true]", "[false]"))
+    on = properties(AccountEnabled=("[\r\n  false\r\n]", "[\r\n  true\r\n]"))
+    loaded = load(
+        [
+            change("Disable account.", off, Target=person, Id="1"),
+            change("Enable account.", on, Target=person, Id="2"),
+            change("Enable account.", Target=person, Id="3", ResultStatus="Failure"),
+            change("Update service principal.", off, Id="4"),
+            change("Update service principal.", on, Id="5"),
+        ]
+    )
+    rows = sorted(loaded.rows["revocation"], key=lambda row: row["event_id"])
+    assert [(row["kind"], row["target_kind"], row["client_id"], row["subject_id"], row["outcome"]) for row in rows] == [
+        ("disable", "subject", None, "bob@example.com", "success"),
+        ("enable", "subject", None, "bob@example.com", "success"),
+        ("enable", "subject", None, "bob@example.com", "error"),
+        ("disable", "client", APP, None, "success"),
+        ("enable", "client", APP, None, "success"),
+    ]
+
+
 def test_ended_sessions_end_what_was_issued_before_and_no_consent(load):
     person = [{"ID": "User_x", "Type": 2}, {"ID": BOB, "Type": 2}, {"ID": "Bob@example.com", "Type": 5}]
     since = properties(StsRefreshTokensValidFrom=('["2026-06-01T00:00:00Z"]', '["2026-07-01T09:59:59Z"]'))

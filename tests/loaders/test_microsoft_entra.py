@@ -1158,6 +1158,23 @@ def test_what_disables(load):
     assert column("initiator")["account off"] == "admin"
 
 
+def test_who_is_enabled_again_is_named_as_when_disabled(load):
+    on = {"AccountEnabled": ("[false]", "[true]")}
+    client = target(CLIENT_SP, **on, TargetId__ServicePrincipalNames=(None, CLIENT))
+    person = target(USER, "Ada", "User", **on) | {"userPrincipalName": "ada@example.com"}
+    cases = {
+        "app on": change("Update service principal", client),
+        "account on": change("Enable account", person),
+        "refused": change("Enable account", person, result="failure"),
+    }
+    column = each(load, "revocation", cases)
+    assert set(column("kind").values()) == {"enable"}
+    assert column("target_kind") == {"app on": "client", "account on": "subject", "refused": "subject"}
+    assert column("client_id") == {"app on": CLIENT, "account on": None, "refused": None}
+    assert column("subject_id") == {"app on": None, "account on": USER, "refused": USER}
+    assert column("outcome") == {"app on": "success", "account on": "success", "refused": "error"}
+
+
 def test_ended_sessions_end_what_was_issued_before_and_no_consent(load):
     person = target(USER, "Ada", "User") | {"userPrincipalName": "ada@example.com"}
     cut = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "2026-07-01T08:59:59Z"))
@@ -1190,7 +1207,6 @@ def test_what_changes_nothing_is_ignored(load):
             consent([(None, "User.Read")], [(None, "User.Read")]),
             keys([key("k1"), key("k2")], [key("k2"), key("k1")]),
             delegated(None, ""),
-            switched("[false]", "[true]"),
             switched("[true]", "[true]"),
             switched(None, "[false]"),
         ]
@@ -1199,7 +1215,7 @@ def test_what_changes_nothing_is_ignored(load):
         "consent repeated, nothing new in it": 1,
         "credentials listed, none added or removed": 1,
         "grant without scopes": 1,
-        NOTHING: 3,
+        NOTHING: 2,
     }
 
 

@@ -36,6 +36,7 @@ SELECT *,
             WHEN activity = 'update service principal' OR starts_with(activity, 'update application')
                  OR activity LIKE '%service principal credentials' THEN 'change'
             WHEN activity IN ('disable account', 'delete user') THEN 'person off'
+            WHEN activity = 'enable account' THEN 'person on'
             WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke user sign in sessions', 'revoke sign in sessions')
             THEN 'sessions off' END AS meaning,
        NOT is_directory AND app IS NOT NULL AND activity NOT IN ('userloggedin', 'userloginfailed') AND activity NOT IN {ABOUT_AGENTS} AS is_use
@@ -84,7 +85,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=12,
+    version=13,
     title="Microsoft 365 unified audit log",
     recognise=mostly(is_audit),
     fields=FIELDS,

@@ -38,7 +38,10 @@ SELECT * EXCLUDE (changes),
        coalesce({either("AppRole.Id")}, {either("AppRole.Value")}) AS role,
        {either("AppRole.Value")} AS role_value,
        {old("KeyDescription")} AS keys_old, {new("KeyDescription")} AS keys_new,
-       {old("AccountEnabled")} ILIKE '%true%' AND {new("AccountEnabled")} ILIKE '%false%' AS is_switched_off,
+       -- of a client; of a person the operation tells
+       CASE WHEN meaning <> 'change' THEN NULL
+            WHEN {old("AccountEnabled")} ILIKE '%true%' AND {new("AccountEnabled")} ILIKE '%false%' THEN 'off'
+            WHEN {old("AccountEnabled")} ILIKE '%false%' AND {new("AccountEnabled")} ILIKE '%true%' THEN 'on' END AS switched,
        {new("StsRefreshTokensValidFrom")} AS valid_from,
        meaning IN ('assign', 'unassign') AS is_role
 FROM known

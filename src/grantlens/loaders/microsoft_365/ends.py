@@ -1,4 +1,4 @@
-"""Microsoft 365: what ended or narrowed a grant, and the ends of keys, clients, persons and their sessions.
+"""Microsoft 365: what ended or narrowed a grant, and the ends of keys, clients, persons and their sessions; who is enabled again.
 
 - An assigned role that is not named is one of several: its removal narrows, it does not end.
 - Ended sessions end no consent (see `microsoft_entra.audit`).
@@ -9,7 +9,7 @@ from grantlens.loaders.microsoft_365.directory import GRANT_ID
 ENDED = f"""
 SELECT * EXCLUDE (taken), unnest(taken) AS g, generate_subscripts(taken, 1) AS nth
 FROM (
-    SELECT line_no, event_id, happened_at, outcome, meaning, actor, actor_object, by_app, tenant, valid_from, list_concat(
+    SELECT line_no, event_id, happened_at, outcome, meaning, actor, actor_object, by_app, tenant, valid_from, switched, list_concat(
         CASE WHEN meaning IN ('undelegate', 'unassign', 'delegate') THEN
              list_filter(list_transform(grants, lambda g: struct_pack(target_kind := 'grant', token_id := NULL::VARCHAR,
                  grant_id := {GRANT_ID}, client_id := g.app, client_name := g.app_name, person := g.person,
@@ -20,11 +20,11 @@ FROM (
                      ELSE NOT t.narrows OR len(t.removed) > 0 END) END,
         list_transform(keys_ended, lambda k: struct_pack(target_kind := 'credential', token_id := k, grant_id := NULL::VARCHAR,
              client_id := target_client, client_name := target_name, person := NULL::VARCHAR, removed := NULL::VARCHAR[], narrows := false)),
-        CASE WHEN meaning = 'client off' OR is_switched_off THEN
+        CASE WHEN meaning = 'client off' OR switched IS NOT NULL THEN
              [struct_pack(target_kind := 'client', token_id := NULL::VARCHAR, grant_id := NULL::VARCHAR, client_id := target_client,
              client_name := target_name, person := NULL::VARCHAR, removed := NULL::VARCHAR[], narrows := false)]
-             WHEN meaning IN ('person off', 'sessions off') THEN
-             [struct_pack(target_kind := CASE meaning WHEN 'person off' THEN 'subject' ELSE 'policy' END, token_id := NULL::VARCHAR,
+             WHEN meaning IN ('person off', 'person on', 'sessions off') THEN
+             [struct_pack(target_kind := CASE meaning WHEN 'sessions off' THEN 'policy' ELSE 'subject' END, token_id := NULL::VARCHAR,
              grant_id := NULL::VARCHAR, client_id := NULL::VARCHAR, client_name := NULL::VARCHAR,
              person := coalesce(target_person, target_object), removed := NULL::VARCHAR[], narrows := false)] END) AS taken
     FROM change
@@ -33,7 +33,8 @@ FROM (
 
 REVOCATION = """
 SELECT line_no, event_id || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END AS event_id, happened_at AS revoked_at, outcome,
-       CASE WHEN g.target_kind IN ('client', 'subject') THEN 'disable' WHEN g.narrows THEN 'downgrade' ELSE 'revoke' END AS kind,
+       CASE WHEN meaning = 'person on' OR (switched = 'on' AND g.target_kind = 'client') THEN 'enable'
+            WHEN g.target_kind IN ('client', 'subject') THEN 'disable' WHEN g.narrows THEN 'downgrade' ELSE 'revoke' END AS kind,
        g.target_kind AS target_kind, g.token_id AS token_id, g.grant_id AS grant_id,
        g.client_id AS client_id, g.client_name AS client_name,
        CASE WHEN g.person = actor_object THEN actor ELSE g.person END AS subject_id,

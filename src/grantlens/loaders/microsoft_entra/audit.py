@@ -94,9 +94,12 @@ SELECT *,
             WHEN activity = 'remove app role assignment from service principal' THEN 'unassign'
             WHEN activity = 'update service principal' AND enabled_old ILIKE '%true%' AND enabled_new ILIKE '%false%'
             THEN 'client off'
+            WHEN activity = 'update service principal' AND enabled_old ILIKE '%false%' AND enabled_new ILIKE '%true%'
+            THEN 'client on'
             WHEN activity IN ('delete application', 'remove service principal') THEN 'client off'
             WHEN keys_old IS NOT NULL OR keys_new IS NOT NULL THEN 'keys'
             WHEN activity IN ('disable account', 'delete user') THEN 'person off'
+            WHEN activity = 'enable account' THEN 'person on'
             WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke sign in sessions', 'revoke user sign in sessions')
             THEN 'sessions off'
        END AS meaning,
@@ -193,13 +196,13 @@ SELECT *,
                grant_id := NULL::VARCHAR, token_id := k, client_id := target_client,
                client_name := target.displayName, subject_id := NULL::VARCHAR,
                subject_name := NULL::VARCHAR, scopes_removed := NULL::VARCHAR[])) AS keys_ended,
-       CASE WHEN meaning = 'client off'
-            THEN [struct_pack(kind := 'disable', target_kind := 'client', grant_id := NULL::VARCHAR,
+       CASE WHEN meaning IN ('client off', 'client on')
+            THEN [struct_pack(kind := CASE meaning WHEN 'client on' THEN 'enable' ELSE 'disable' END, target_kind := 'client', grant_id := NULL::VARCHAR,
                 token_id := NULL::VARCHAR, client_id := target_client, client_name := target.displayName,
                 subject_id := NULL::VARCHAR, subject_name := NULL::VARCHAR, scopes_removed := NULL::VARCHAR[])]
-            WHEN meaning IN ('person off', 'sessions off')
-            THEN [struct_pack(kind := CASE meaning WHEN 'person off' THEN 'disable' ELSE 'revoke' END,
-                target_kind := CASE meaning WHEN 'person off' THEN 'subject' ELSE 'policy' END, grant_id := NULL::VARCHAR,
+            WHEN meaning IN ('person off', 'person on', 'sessions off')
+            THEN [struct_pack(kind := CASE meaning WHEN 'person off' THEN 'disable' WHEN 'person on' THEN 'enable' ELSE 'revoke' END,
+                target_kind := CASE meaning WHEN 'sessions off' THEN 'policy' ELSE 'subject' END, grant_id := NULL::VARCHAR,
                 token_id := NULL::VARCHAR, client_id := NULL::VARCHAR, client_name := NULL::VARCHAR,
                 subject_id := target.id, subject_name := coalesce(target.userPrincipalName, target.displayName),
                 scopes_removed := NULL::VARCHAR[])] END AS disabled,
