@@ -198,20 +198,20 @@ def test_ends(load):
 
 
 @pytest.mark.parametrize(
-    ("diff", "ends"),
+    ("diff", "kind"),
     [
-        ({"is_active": {"new_value": False, "previous_value": True}}, True),
-        ({"is_active": {"new_value": True, "previous_value": False}}, False),
-        ({"name": {"new_value": "x", "previous_value": "y"}}, False),
-        ("text", False),
-        (None, False),
+        ({"is_active": {"new_value": False, "previous_value": True}}, "disable"),
+        ({"is_active": {"new_value": True, "previous_value": False}}, "enable"),
+        ({"name": {"new_value": "x", "previous_value": "y"}}, None),
+        ("text", None),
+        (None, None),
     ],
 )
-def test_person_set_inactive(load, diff, ends):
+def test_person_set_inactive_and_active_again(load, diff, kind):
     loaded = load([event("model_updated", model("user", 7) | {"diff": diff})])
     rows = [(row["kind"], row["target_kind"], row["subject_id"]) for row in loaded.rows["revocation"]]
-    assert rows == ([("disable", "subject", "7")] if ends else [])
-    assert loaded.batch["ignored"] == (not ends)
+    assert rows == ([(kind, "subject", "7")] if kind else [])
+    assert loaded.batch["ignored"] == (kind is None)
 
 
 def test_masked_values_are_no_objects(load):

@@ -400,6 +400,8 @@ def test_the_client_of_oauth_events_is_the_one_audience(loaded):
             OAUTH + "tokens-revoked", None, "4", {"subject": {"subject_type": "iss-sub", "iss": ISSUER, "sub": "u-1"}}
         ),
     )
+    (again,) = loaded(token(OAUTH + "client-enabled", None, "1", aud="app-1")).rows["revocation"]
+    assert (again["client_id"], again["target_kind"], again["kind"]) == ("app-1", "client", "enable")
     rows = [(row["client_id"], row["target_kind"], row["kind"]) for row in got.rows["revocation"]]
     assert rows[:2] == [("app-1", "client", "disable"), ("app-2", "client", "disable")]
     assert rows[2] == ("https://app.example.org", "grant", "revoke")

@@ -482,6 +482,9 @@ def test_a_person_who_was_disabled_in_workspace_is_so_in_all_projects(load):
             shared_by_workspace(
                 f"{admin}.suspendUser", "admin.googleapis.com", {"USER_EMAIL": "bob@example.com"}, **by
             ),
+            shared_by_workspace(
+                f"{admin}.unsuspendUser", "admin.googleapis.com", {"USER_EMAIL": "bob@example.com"}, **by
+            ),
             shared_by_workspace(f"{admin}.suspendUser", "admin.googleapis.com", {"ORG_UNIT_NAME": "x"}, **by)
             | {"insertId": "i-3"},
             shared_by_workspace(f"{login}.accountDisabledGeneric", "login.googleapis.com", {}),
@@ -505,8 +508,9 @@ def test_a_person_who_was_disabled_in_workspace_is_so_in_all_projects(load):
     assert told == [
         ("disable", "subject", "ada@example.com", None, None, "system", None),
         ("disable", "subject", "bob@example.com", None, None, "admin", "root@example.com"),
+        ("enable", "subject", "bob@example.com", None, None, "admin", "root@example.com"),
     ]
-    assert len(loaded.rows["usage"]) == 2  # what the admin did is a call as well
+    assert len(loaded.rows["usage"]) == 3  # what the admin did is a call as well
     assert loaded.ignored == {"sign-in of a person": 2}
 
 

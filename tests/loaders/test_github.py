@@ -465,7 +465,7 @@ def test_what_gives(load):
     }
     tokens = {"oauth_access.create": "token", "oauth_access.regenerate": "refresh"}
     cases = {action: event(action, user="ada", user_id=7, hashed_token=HASH) for action in (*consents, *tokens)}
-    column = each(load, "issuance", cases, revocation=2)
+    column = each(load, "issuance", cases, revocation=3)
     assert column("kind") == dict.fromkeys(consents, "consent") | tokens
     assert column("consent_kind") == consents | dict.fromkeys(tokens)
     # the hash of a consent is the token it was given with
@@ -662,9 +662,29 @@ def test_an_app_that_an_organisation_lets_in_no_longer_ends_there(tmp_path):
     with Store(":memory:") as store:
         store.load(path)
         ends = store.engine.rows("SELECT tenant, epoch_ms(ended_at) FROM grant_state ORDER BY tenant")
-        row = store.sql("SELECT * FROM revocation").to_pylist()[0]
+        rows = store.sql("SELECT kind, target_kind, client_id, subject_id FROM revocation ORDER BY line_no").to_pylist()
     assert ends == [("acme", START + 1000), ("other", None)]
-    assert (row["kind"], row["target_kind"], row["client_id"], row["subject_id"]) == ("disable", "client", "55", None)
+    kinds = ("enable", "enable", "disable")
+    assert [tuple(row.values()) for row in rows] == [(kind, "client", "55", None) for kind in kinds]
+
+
+def test_a_person_who_was_suspended_is_enabled_again_and_an_approval_that_names_no_app_enables_none(load):
+    about = {"user": "ada", "user_id": 7, "actor": "grace", "actor_id": 8}
+    loaded = load(
+        [
+            event("user.suspend", number=1, **about),
+            event("user.unsuspend", number=2, **about),
+            event("user.unsuspend", number=3),
+            event("org.oauth_app_access_approved", number=4),
+        ]
+    )
+    rows = [
+        tuple(row[name] for name in ("kind", "target_kind", "subject_id", "tenant"))
+        for row in loaded.rows["revocation"]
+    ]
+    assert rows == [("disable", "subject", "7", None), ("enable", "subject", "7", None)]
+    assert [row["reason"] for row in loaded.rejected] == ["names no user"]
+    assert loaded.one("issuance")["kind"] == "consent"
 
 
 def test_repositories_taken_from_an_app_narrow_it(load):

@@ -273,9 +273,27 @@ def test_the_end_of_a_user_is_told_by_the_message_alone_where_there_is_no_type(l
 
 
 def test_a_message_that_only_begins_like_an_end_is_none(load):
-    told = ("Blocked user from group", "Unblocked user", "User ada b scheduled for deletion")
+    told = ("Blocked user from group", "Unblocked user from group", "User ada b scheduled for deletion")
     loaded = load([as_line(streamed(None, each, author=ADMIN)) for each in told])
     assert loaded.ignored == {"not about delegated access": 3}
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ("unblock_user", "Unblocked user"),
+        ("unban_user", "Unbanned user"),
+        ("user_activate", "Activated user"),
+        ("ban_user", "Unbanned user"),
+        (None, "Unblocked user"),
+        (None, "Unbanned user"),
+        (None, "Activated user"),
+    ],
+)
+def test_a_user_who_is_back_is_enabled_as_disabled(load, action, told):
+    row = load([as_line(streamed(action, told, author=ADMIN))]).one("revocation")
+    names = ("kind", "outcome", "target_kind", "subject_id", "token_id", "client_id", "initiator")
+    assert [row[name] for name in names] == ["enable", "success", "subject", "7", None, None, "admin"]
 
 
 def test_the_call_of_an_oauth_token_joins_its_consent_by_application_and_user(load):
@@ -305,7 +323,7 @@ def test_what_gives_and_ends_nothing_is_ignored_by_name(load):
         [
             streamed("api_request_access_with_scope", audited, id="1"),
             streamed("oauth_application_created", "User created an OAuth application.", id="2"),
-            streamed("ban_user", "Unbanned user", id="3"),
+            streamed("ban_user", "Attempted to ban user", id="3"),
             streamed("authenticated_with_two_factor", "Signed in", id="4"),
             streamed("project_created", "Added project", id="5"),
         ]

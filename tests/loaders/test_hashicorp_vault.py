@@ -402,10 +402,12 @@ def test_a_token_in_the_path_is_not_kept(load, path, token):
     assert token not in json.dumps(loaded.rows, default=str)
 
 
-def test_switching_an_entity_on_or_reading_it_ends_nothing(load):
+def test_switching_an_entity_on_enables_it_and_reading_it_ends_nothing(load):
     path = f"identity/entity/id/{ENTITY}"
     loaded = load([response(path, id="1", data={"disabled": False}), response(path, "read", id="2")])
-    assert loaded.counts() == {"records": 2, "usage": 2}
+    assert loaded.counts() == {"records": 2, "usage": 2, "revocation": 1}
+    row = loaded.one("revocation")
+    assert (row["kind"], row["target_kind"], row["subject_id"]) == ("enable", "subject", ENTITY)
     assert load([response(path, "delete")]).one("revocation")["kind"] == "disable"
 
 

@@ -239,11 +239,9 @@ def test_a_row_without_a_result_is_no_failure(load):
 
 
 def test_what_ends_nothing_is_ignored_by_name(load):
-    expected = Counter({OTHER: 2, SECRET: 2, SIGN_IN: 1, SWITCHED: 1, "token event of a kind not known": 1})
-    enabled = DISABLED.replace("disabled", "enabled")
+    expected = Counter({OTHER: 1, SECRET: 2, SIGN_IN: 1, SWITCHED: 1, "token event of a kind not known": 1})
     loaded = load(
         [
-            event("APPLICATION.UPDATED", thing("APPLICATION", APP), told=enabled, id="1"),
             event("APPLICATION.UPDATED", thing("APPLICATION", APP), told=f"{DISABLED} or so", id="2"),
             event("SECRET.READ", thing("APPLICATION", APP), id="3"),
             event("RESOURCE_SECRET.UPDATED", thing("RESOURCE", API), id="4"),
@@ -253,6 +251,14 @@ def test_what_ends_nothing_is_ignored_by_name(load):
         ]
     )
     assert loaded.ignored == expected
+
+
+def test_an_application_that_is_on_is_enabled(load):
+    enabled = DISABLED.replace("disabled", "enabled")
+    row = load([event("APPLICATION.UPDATED", thing("APPLICATION", APP), told=enabled)]).one("revocation")
+    assert (row["kind"], row["target_kind"], row["client_id"]) == ("enable", "client", APP)
+    unnamed = load([event("APPLICATION.UPDATED", told=enabled)])
+    assert [row["reason"] for row in unnamed.rejected] == ["names no application"]
 
 
 # What failed.

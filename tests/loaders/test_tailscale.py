@@ -36,15 +36,16 @@ def test_a_key_joins_from_its_making_to_its_end(load):
     assert loaded.one("issuance")["token_id"] == loaded.one("revocation")["token_id"] == "k1CNTRL"
 
 
-def test_a_suspended_or_deleted_user_ends_the_keys_of_that_user(load):
+def test_a_suspended_or_deleted_user_ends_the_keys_of_that_user_until_restored(load):
     suspended, deleted = event("SUSPEND", "u1CNTRL", "USER"), event("DELETE", "u2CNTRL", "USER")
     loaded = load([event("CREATE"), suspended, deleted, event("RESTORE", "u1CNTRL", "USER")])
-    assert loaded.counts() == {"records": 4, "issuance": 1, "revocation": 2, "ignored": 1}
+    assert loaded.counts() == {"records": 4, "issuance": 1, "revocation": 3}
     names = ("kind", "target_kind", "subject_id", "token_id", "initiator")
     found = [tuple(row[name] for name in names) for row in loaded.rows["revocation"]]
     assert found == [
         ("disable", "subject", "u1CNTRL", None, "admin"),
         ("disable", "subject", "u2CNTRL", None, "admin"),
+        ("enable", "subject", "u1CNTRL", None, "admin"),
     ]
     assert loaded.one("issuance")["subject_id"] == "u1CNTRL"
 

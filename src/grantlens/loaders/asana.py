@@ -11,7 +11,7 @@ What the mapping decides, and why:
 - `context.api_authentication_method` says that an event came through the API, and by what: an OAuth app is known by its
   name only, a personal access token by its owner, a service account by itself. Such an event is a use. Reads are not
   logged, so usage is not carried.
-- A person who is deprovisioned loses everything below them.
+- A person who is deprovisioned loses everything below them, and has it again when "added back to the workspace" (`user_reprovisioned`).
 
 Proven on records that a collector published as tests: service_account_created, user_login_failed, user_login_succeeded,
 user_app_authorized, workspace_require_app_approvals_of_type_changed. The context of API calls is that of Asana's API schema
@@ -48,7 +48,8 @@ SELECT line_no, r.*, {text_moment("r.created_at")} AS happened_at, {text_moment(
                          WHEN 'user_app_revoked' THEN 'consent end'
                          WHEN 'user_personal_access_token_authorized' THEN 'own credential'
                          WHEN 'user_personal_access_token_revoked' THEN 'own credential end'
-                         WHEN 'user_deprovisioned' THEN 'person end' END AS meaning,
+                         WHEN 'user_deprovisioned' THEN 'person end'
+                         WHEN 'user_reprovisioned' THEN 'person again' END AS meaning,
        coalesce(r.context.api_authentication_method IN ('oauth', 'personal_access_token', 'service_account'), false)
            AS by_api,
        CASE WHEN meaning IN ('consent', 'consent end') THEN coalesce(nullif(r.details.app_name, ''), nullif(r.details.app_gid, '')) END AS app
@@ -91,18 +92,19 @@ WHERE by_api AND event_type IS NOT NULL
 
 _REVOCATION = """
 SELECT line_no, gid AS event_id, happened_at AS revoked_at, received_at,
-       CASE WHEN meaning IN ('client end', 'person end') THEN 'disable' ELSE 'revoke' END AS kind, 'success' AS outcome,
-       CASE meaning WHEN 'client end' THEN 'client' WHEN 'person end' THEN 'subject' WHEN 'consent end' THEN 'grant'
+       CASE WHEN meaning IN ('client end', 'person end') THEN 'disable' WHEN meaning = 'person again' THEN 'enable'
+            ELSE 'revoke' END AS kind, 'success' AS outcome,
+       CASE meaning WHEN 'client end' THEN 'client' WHEN 'person end' THEN 'subject' WHEN 'person again' THEN 'subject' WHEN 'consent end' THEN 'grant'
                     ELSE 'credential' END AS target_kind,
        CASE WHEN meaning = 'client end' THEN resource.gid ELSE app END AS client_id,
        CASE WHEN meaning = 'client end' THEN resource.name ELSE app END AS client_name,
        CASE WHEN meaning <> 'client end' THEN resource.gid END AS subject_id,
        CASE WHEN meaning <> 'client end' THEN resource.name END AS subject_name,
-       CASE WHEN meaning IN ('client end', 'person end') OR actor.gid <> resource.gid THEN 'admin'
+       CASE WHEN meaning IN ('client end', 'person end', 'person again') OR actor.gid <> resource.gid THEN 'admin'
             WHEN actor.gid = resource.gid THEN 'user' END AS initiator,
        actor.gid AS actor_id
 FROM event
-WHERE ends_with(meaning, ' end') AND resource.gid IS NOT NULL
+WHERE (ends_with(meaning, ' end') OR meaning = 'person again') AND resource.gid IS NOT NULL
 """
 
 _IGNORED = """
@@ -125,7 +127,7 @@ FROM event WHERE (meaning IS NOT NULL OR by_api) AND created_at IS NOT NULL AND 
 
 LOADER = Loader(
     name="asana",
-    version=3,
+    version=4,
     title="Asana audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,

@@ -19,7 +19,7 @@ What the mapping decides, and why:
   `timestamp` for `created`, and neither key nor app. Such lines and the same events by API are counted twice. The time is the
   container's, which is UTC; the other lines of that log are ignored.
 - A made or deleted token is a `model_created` or `model_deleted` whose model is a token; its `pk` is the token id.
-- A person who is deleted, or set inactive where the log tells what was changed (`context.diff`), is disabled.
+- A person who is deleted, or set inactive where the log tells what was changed (`context.diff`), is disabled, until set active again.
 - `suspicious_request` is a use that was refused because of the token, if it names one.
 - While an admin impersonates a person, `user` is the admin, and the person stands in `on_behalf_of`.
 - The end of a consent (`userconsent`) says neither whose nor for what. A brand is a face of one installation: no tenant.
@@ -76,8 +76,8 @@ SELECT *, {text_moment("created")} AS happened_at,
             WHEN action = 'secret_rotate' THEN 'refresh'
             WHEN action = 'suspicious_request' AND model.pk IS NOT NULL THEN 'use'
             WHEN action = 'model_updated' AND lower(model.model_name) = 'user'
-                AND TRY(from_json(context.diff, '{{"is_active": {{"new_value": "VARCHAR"}}}}')).is_active.new_value = 'false'
-            THEN 'person end'
+            THEN CASE TRY(from_json(context.diff, '{{"is_active": {{"new_value": "VARCHAR"}}}}')).is_active.new_value
+                      WHEN 'false' THEN 'person end' WHEN 'true' THEN 'person again' END
             WHEN action <> 'model_deleted' THEN NULL
             WHEN token_kind IS NOT NULL THEN 'token end'
             WHEN lower(model.model_name) = 'application' THEN 'client end'
@@ -85,7 +85,7 @@ SELECT *, {text_moment("created")} AS happened_at,
             WHEN lower(model.model_name) = 'authenticatedsession' THEN 'session end' END AS meaning,
        CASE WHEN meaning = 'consent' AND app.pk IS NULL THEN 'application'
             WHEN meaning IN ('credential', 'token', 'refresh', 'token end') AND model.pk IS NULL THEN 'token'
-            WHEN meaning IN ('client end', 'person end', 'session end') AND model.pk IS NULL THEN 'object' END AS lacks
+            WHEN meaning IN ('client end', 'person end', 'person again', 'session end') AND model.pk IS NULL THEN 'object' END AS lacks
 FROM event
 """
 
@@ -129,22 +129,22 @@ WHERE meaning = 'use'
 
 _REVOCATION = """
 SELECT line_no, pk AS event_id, happened_at AS revoked_at,
-       CASE WHEN meaning IN ('client end', 'person end') THEN 'disable' ELSE 'revoke' END AS kind,
+       CASE WHEN meaning IN ('client end', 'person end') THEN 'disable' WHEN meaning = 'person again' THEN 'enable' ELSE 'revoke' END AS kind,
        'success' AS outcome,
        CASE WHEN meaning = 'token end' AND token_kind = 'api_key' THEN 'credential'
             WHEN meaning = 'token end' THEN 'token'
             WHEN meaning = 'client end' THEN 'client'
-            WHEN meaning = 'person end' THEN 'subject' ELSE 'session' END AS target_kind,
+            WHEN starts_with(meaning, 'person ') THEN 'subject' ELSE 'session' END AS target_kind,
        CASE WHEN meaning = 'token end' THEN model.pk END AS token_id,
        CASE WHEN meaning = 'session end' THEN model.pk END AS session_id,
        CASE WHEN meaning = 'client end' THEN model.pk END AS client_id,
        CASE WHEN meaning = 'client end' THEN model.name END AS client_name,
-       CASE WHEN meaning = 'person end' THEN model.pk END AS subject_id,
-       CASE WHEN meaning = 'person end' THEN model.name END AS subject_name,
-       CASE WHEN meaning IN ('client end', 'person end') AND person IS NOT NULL THEN 'admin' END AS initiator,
+       CASE WHEN starts_with(meaning, 'person ') THEN model.pk END AS subject_id,
+       CASE WHEN starts_with(meaning, 'person ') THEN model.name END AS subject_name,
+       CASE WHEN meaning IN ('client end', 'person end', 'person again') AND person IS NOT NULL THEN 'admin' END AS initiator,
        coalesce(actors[1], person) AS actor_id
 FROM known
-WHERE ends_with(meaning, ' end') AND lacks IS NULL
+WHERE (ends_with(meaning, ' end') OR meaning = 'person again') AND lacks IS NULL
 """
 
 _IGNORED = """
@@ -172,7 +172,7 @@ SELECT line_no, 'created is no time' FROM known WHERE meaning IS NOT NULL AND cr
 
 LOADER = Loader(
     name="authentik",
-    version=3,
+    version=4,
     title="authentik events",
     recognise=mostly(_is_event),
     fields=_FIELDS,

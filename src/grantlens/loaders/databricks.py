@@ -135,7 +135,8 @@ FROM (
                      AND coalesce(from_json(line, '{{"requestParams": {{"endpoint": "VARCHAR"}}}}').requestParams.endpoint,
                                   from_json(line, '{{"request_params": {{"endpoint": "VARCHAR"}}}}').request_params.endpoint)
                          IS NOT NULL))
-                THEN 'end user' END AS meaning
+                THEN 'end user'
+                WHEN service LIKE 'accounts%' AND action = 'activateUser' THEN 'enable user' END AS meaning
     FROM (
         SELECT line_no, line, coalesce(e.serviceName, e.service_name) AS service, coalesce(e.actionName, e.action_name) AS action,
                coalesce(e.timestamp, e.event_time) AS logged_at
@@ -162,7 +163,7 @@ SELECT line_no, service, action, meaning, happened_at, {_moment("e.p_parse_time"
             WHEN meaning = 'end secret' THEN nullif(p.secret_id, '')
             WHEN meaning = 'end recipient' THEN nullif(p.name, '')
             WHEN meaning = 'end client' THEN coalesce(nullif(p.custom_app_id, ''), nullif(p.integration_id, ''))
-            WHEN meaning = 'end user' THEN nullif(p.targetUserName, '') END AS ended
+            WHEN meaning IN ('end user', 'enable user') THEN nullif(p.targetUserName, '') END AS ended
 FROM (
     SELECT *, TRY_CAST(coalesce(e.response.statusCode, e.response.status_code) AS INTEGER) AS status,
            nullif(coalesce(e.userIdentity.email, e.user_identity.email), '') AS actor,
@@ -228,20 +229,20 @@ WHERE starts_with(meaning, 'use') AND outcome IS NOT NULL
 
 _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
-       CASE WHEN meaning IN ('end user', 'end client', 'end recipient') THEN 'disable'
+       CASE WHEN meaning IN ('end user', 'end client', 'end recipient') THEN 'disable' WHEN meaning = 'enable user' THEN 'enable'
             WHEN action = 'garbageCollectDbToken' THEN 'expiry' ELSE 'revoke' END AS kind,
        outcome,
        CASE meaning WHEN 'end token' THEN 'token' WHEN 'end secret' THEN 'credential' WHEN 'end user' THEN 'subject'
-                    ELSE 'client' END AS target_kind,
+                    WHEN 'enable user' THEN 'subject' ELSE 'client' END AS target_kind,
        CASE WHEN meaning IN ('end token', 'end secret') THEN ended END AS token_id,
        CASE WHEN meaning IN ('end client', 'end recipient') THEN ended
             WHEN meaning = 'end secret' THEN nullif(p.service_principal, '') END AS client_id,
-       CASE WHEN meaning = 'end user' THEN ended END AS subject_id,
+       CASE WHEN meaning IN ('end user', 'enable user') THEN ended END AS subject_id,
        CASE WHEN action = 'garbageCollectDbToken' OR actor = 'System-User' THEN 'system'
             WHEN meaning <> 'end token' AND person IS NOT NULL THEN 'admin' END AS initiator,
        actor AS actor_id, action AS reason, tenant
 FROM known
-WHERE starts_with(meaning, 'end ') AND outcome IS NOT NULL AND ended IS NOT NULL
+WHERE (starts_with(meaning, 'end ') OR meaning = 'enable user') AND outcome IS NOT NULL AND ended IS NOT NULL
 """
 
 _IGNORED = """
@@ -263,13 +264,13 @@ WHERE happened_at IS NULL OR action IS NULL
 UNION ALL
 SELECT line_no, CASE WHEN outcome IS NULL THEN 'response.statusCode is missing' ELSE 'names no ' || split_part(meaning, ' ', 2) END
 FROM known
-WHERE outcome IS NULL OR (starts_with(meaning, 'end ') AND ended IS NULL)
+WHERE outcome IS NULL OR ((starts_with(meaning, 'end ') OR meaning = 'enable user') AND ended IS NULL)
 """
 
 LOADER = with_envelopes(
     Loader(
         name="databricks",
-        version=4,
+        version=5,
         title="Databricks audit log",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,

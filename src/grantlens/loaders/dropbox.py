@@ -8,7 +8,8 @@ What the mapping decides, and why:
   told with the access method, which names no app: no use.
 - The log has no ids of events. One is made of time, type, actor, app and request, so that both spellings of a record
   (`.tag` of Dropbox, `_tag` of a collector) give the same one.
-- A member who is removed, suspended or moved to another team loses everything below them.
+- A member who is removed, suspended or moved to another team loses everything below them, and has it again when the suspension ends
+  (`previous_value`; the SDK says that it may be missing: then nobody knows who was only invited).
 
 Proven on records that a collector published as tests: app_link_member, app_link_team, sign_in_as_session_start,
 tfa_change_status and events of files. Links and unlinks are those of Dropbox's SDK, the status of members is written after a
@@ -28,7 +29,7 @@ _FIELDS = f"""{{
     "actor": {{"user": {_MEMBER}, "admin": {_MEMBER}, "app": {{"app_id": "VARCHAR", "display_name": "VARCHAR"}}}},
     "context": {_MEMBER},
     "details": {{"app_info": {{"app_id": "VARCHAR", "display_name": "VARCHAR"}}, "integration_name": "VARCHAR",
-        "new_value": "VARCHAR"}},
+        "new_value": "VARCHAR", "previous_value": "VARCHAR"}},
     "origin": {{"geo_location": {{"ip_address": "VARCHAR"}}, "access_method": {{"request_id": "VARCHAR"}}}}
 }}"""
 
@@ -46,7 +47,9 @@ SELECT line_no, r.*, coalesce(r.event_type.".tag", r.event_type."_tag") AS kind_
             WHEN kind_of_event IN ('app_unlink_member', 'app_unlink_user', 'app_unlink_team',
                                    'integration_disconnected') THEN 'app end'
             WHEN kind_of_event = 'member_change_status'
-                AND regexp_matches(r.details.new_value, '"(removed|suspended|moved_to_another_team)"') THEN 'person end' END AS meaning,
+            THEN CASE WHEN regexp_matches(r.details.new_value, '"(removed|suspended|moved_to_another_team)"') THEN 'person end'
+                      WHEN contains(r.details.new_value, '"active"') AND contains(r.details.previous_value, '"suspended"') THEN 'person again' END
+            END AS meaning,
        r.actor.app.app_id IS NOT NULL AS by_app
 FROM record
 WHERE r IS NOT NULL
@@ -60,7 +63,7 @@ SELECT *, {text_moment("timestamp")} AS happened_at, {text_moment("p_parse_time"
                 actor.admin.account_id) AS doer,
        coalesce(actor."user".display_name, actor.admin.display_name) AS doer_name,
        coalesce(context.team_member_id, context.account_id) AS person,
-       regexp_matches(kind_of_event, '_(member|user)$') AS of_member,
+       regexp_matches(kind_of_event, '_(member|user)$') AS of_member, starts_with(meaning, 'person ') AS about_person,
        'dropbox:' || md5(to_json([happened_at::VARCHAR, kind_of_event, doer, actor.app.app_id, client_id, person,
                                   origin.access_method.request_id])::VARCHAR) AS event_id
 FROM event
@@ -93,15 +96,15 @@ WHERE by_app AND kind_of_event IS NOT NULL
 
 _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
-       CASE WHEN meaning = 'person end' THEN 'disable' ELSE 'revoke' END AS kind, 'success' AS outcome,
-       CASE WHEN meaning = 'person end' THEN 'subject' WHEN of_member THEN 'grant' ELSE 'client' END AS target_kind,
+       CASE meaning WHEN 'person end' THEN 'disable' WHEN 'person again' THEN 'enable' ELSE 'revoke' END AS kind, 'success' AS outcome,
+       CASE WHEN about_person THEN 'subject' WHEN of_member THEN 'grant' ELSE 'client' END AS target_kind,
        client_id, client_name,
-       CASE WHEN meaning = 'person end' THEN person WHEN of_member THEN coalesce(person, doer) END AS subject_id,
-       CASE WHEN actor.admin.account_id IS NOT NULL OR meaning = 'person end' THEN 'admin'
+       CASE WHEN about_person THEN person WHEN of_member THEN coalesce(person, doer) END AS subject_id,
+       CASE WHEN actor.admin.account_id IS NOT NULL OR about_person THEN 'admin'
             WHEN of_member AND doer = coalesce(person, doer) THEN 'user' END AS initiator,
        doer AS actor_id
 FROM party
-WHERE (meaning = 'app end' AND client_id IS NOT NULL) OR (meaning = 'person end' AND person IS NOT NULL)
+WHERE (meaning = 'app end' AND client_id IS NOT NULL) OR (about_person AND person IS NOT NULL)
 """
 
 _IGNORED = """
@@ -120,14 +123,14 @@ SELECT line_no, 'event_type is missing' AS reason FROM event WHERE kind_of_event
 UNION ALL
 SELECT line_no, 'names no app' FROM party WHERE meaning IN ('consent', 'app end') AND client_id IS NULL
 UNION ALL
-SELECT line_no, 'names no person' FROM party WHERE meaning = 'person end' AND person IS NULL
+SELECT line_no, 'names no person' FROM party WHERE about_person AND person IS NULL
 UNION ALL
 SELECT line_no, 'timestamp is no time' FROM party WHERE "timestamp" IS NOT NULL AND happened_at IS NULL
 """
 
 LOADER = Loader(
     name="dropbox",
-    version=1,
+    version=2,
     title="Dropbox team log",
     recognise=mostly(_is_event),
     fields=_FIELDS,

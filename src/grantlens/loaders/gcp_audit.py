@@ -25,7 +25,7 @@ What the mapping decides, and why:
 - Roles are no scopes: a binding is kept as authorization detail, and the scopes stay unknown. Who may act as a service account is told
   by a binding on that account (`google.iam.admin.v1.SetIAMPolicy`).
 - A person whom Google or an admin of Workspace disabled, in the log that Workspace shares (`login.googleapis.com`, seen; `admin.googleapis.com`, by
-  the names of the Reports API), is so in all projects.
+  the names of the Reports API), is so in all projects, until an admin takes it back.
 - Panther writes some outer names in lower case and the times with a blank. Both are read.
 """
 
@@ -129,10 +129,11 @@ SELECT *,
        coalesce(nullif(regexp_extract(log_name, '^projects/([^/]+)', 1), ''), nullif(regexp_extract(log_name, '^(.+)/logs/', 1), ''),
                 nullif(labels.project_id, '')) AS tenant,
        CASE WHEN (server = 'login.googleapis.com' AND starts_with(call, 'accountDisabled'))
-              OR (server = 'admin.googleapis.com' AND call IN ('suspendUser', 'deleteUser', 'archiveUser'))
+              OR (server = 'admin.googleapis.com'
+                  AND call IN ('suspendUser', 'deleteUser', 'archiveUser', 'unsuspendUser', 'undeleteUser', 'unarchiveUser'))
             THEN lower(nullif(list_filter(flatten(list_transform(p.metadata.event, lambda e: e.parameter)),
-                                          lambda x: x.name IN ('affected_email_address', 'USER_EMAIL'))[1].value, '')) END AS disabled,
-       CASE WHEN disabled IS NOT NULL THEN 'person off'
+                                          lambda x: x.name IN ('affected_email_address', 'USER_EMAIL'))[1].value, '')) END AS person,
+       CASE WHEN person IS NOT NULL THEN CASE WHEN starts_with(call, 'un') THEN 'person on' ELSE 'person off' END
             WHEN len(p.serviceData.policyDelta.bindingDeltas) > 0 THEN 'bind'
             WHEN server IN ('iam.googleapis.com', 'apikeys.googleapis.com') THEN CASE
                  WHEN call IN ('CreateServiceAccountKey', 'UploadServiceAccountKey', 'EnableServiceAccountKey', 'CreateKey', 'UndeleteKey')
@@ -203,19 +204,20 @@ WHERE meaning IN ('exchange', 'sign') OR (meaning = 'credential' AND NOT is_star
 
 _REVOCATION = """
 SELECT line_no, part_id AS event_id, happened_at AS revoked_at, received_at,
-       CASE meaning WHEN 'bind' THEN 'downgrade' WHEN 'end' THEN 'revoke' WHEN 'restore' THEN 'enable' ELSE 'disable' END AS kind,
+       CASE meaning WHEN 'bind' THEN 'downgrade' WHEN 'end' THEN 'revoke' WHEN 'restore' THEN 'enable' WHEN 'person on' THEN 'enable'
+                    ELSE 'disable' END AS kind,
        outcome,
-       CASE WHEN meaning IN ('remove', 'restore') THEN 'client' WHEN meaning = 'bind' THEN 'grant'
-            WHEN meaning = 'person off' THEN 'subject' ELSE 'credential' END AS target_kind,
+       CASE WHEN person IS NOT NULL THEN 'subject' WHEN meaning = 'bind' THEN 'grant' WHEN meaning IN ('remove', 'restore') THEN 'client'
+            ELSE 'credential' END AS target_kind,
        key_id AS token_id,
-       CASE WHEN meaning = 'bind' THEN member WHEN meaning <> 'person off' THEN account END AS client_id, disabled AS subject_id,
-       CASE WHEN principal = account THEN 'client' WHEN principal IS NOT NULL THEN 'admin' WHEN disabled IS NOT NULL THEN 'system' END AS initiator,
+       CASE WHEN meaning = 'bind' THEN member WHEN person IS NULL THEN account END AS client_id, person AS subject_id,
+       CASE WHEN principal = account THEN 'client' WHEN principal IS NOT NULL THEN 'admin' WHEN person IS NOT NULL THEN 'system' END AS initiator,
        principal AS actor_id,
-       CASE WHEN meaning = 'bind' THEN delta.role WHEN meaning = 'person off' THEN method_name END AS reason,
+       CASE WHEN meaning = 'bind' THEN delta.role WHEN person IS NOT NULL THEN method_name END AS reason,
        -- a person is disabled in all projects
-       CASE WHEN meaning <> 'person off' THEN tenant END AS tenant
+       CASE WHEN person IS NULL THEN tenant END AS tenant
 FROM part
-WHERE meaning IN ('end', 'switch off', 'remove', 'restore', 'person off') OR (meaning = 'bind' AND delta_action = 'REMOVE')
+WHERE meaning IN ('end', 'switch off', 'remove', 'restore', 'person off', 'person on') OR (meaning = 'bind' AND delta_action = 'REMOVE')
 """
 
 _USAGE = """
@@ -285,7 +287,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=9,
+    version=10,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,

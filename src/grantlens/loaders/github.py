@@ -119,6 +119,12 @@ _TOKEN_ENDS = (
 _SIGNALS = ("oauth_application.revoke_all_tokens", "integration.revoke_all_tokens")
 _APP_ENDS = ("oauth_application.destroy", "oauth_application.revoke_tokens", "oauth_application.revoke_all_tokens")
 _PERSON_ENDS = ("user.suspend", "user.delete", "user.destroy")
+_ENABLES = (
+    "integration_installation.unsuspend",
+    "integration.unsuspend",
+    "org.oauth_app_access_approved",
+    "user.unsuspend",
+)
 _DISABLES = (
     "integration_installation.suspend",
     "integration.suspend",
@@ -144,6 +150,7 @@ SELECT line_no, r.*,
             WHEN r.action IN {_listed(_ENDS)} THEN 'revoke'
             WHEN r.action IN {_listed(_TOKEN_ENDS)} THEN CASE WHEN r.explanation = 'expired' THEN 'expiry' ELSE 'token end' END
             WHEN r.action IN {_listed(_DISABLES)} THEN 'disable'
+            WHEN r.action = 'user.unsuspend' THEN 'enable'
             WHEN r.action IN {_listed(_SIGNALS)} THEN 'signal'
             WHEN r.action = 'integration_installation.repositories_removed' THEN 'downgrade'
             WHEN r.action IN {_listed(_REQUESTS)} THEN NULL
@@ -161,11 +168,11 @@ FROM record
 _PARTY = f"""
 SELECT *,
        {_moment("logged_at")} AS happened_at,
-       action IN {_listed(_PERSON_ENDS)} AS ends_person,
-       -- it says what the app may do again, and that it is no more off
-       action LIKE '%unsuspend' AS is_unsuspended,
+       action IN {_listed((*_PERSON_ENDS, "user.unsuspend"))} AS is_of_person,
+       -- beside it stands what an app may do again
+       action IN {_listed(_ENABLES)} OR (is_webhook AND action = 'unsuspend') AS enables,
        -- a person who is suspended is so everywhere
-       CASE WHEN NOT ends_person THEN coalesce({_plain("org")}, {_plain("business")}, installation.account.login) END AS tenant,
+       CASE WHEN NOT is_of_person THEN coalesce({_plain("org")}, {_plain("business")}, installation.account.login) END AS tenant,
        coalesce(nullif(hashed_token, ''), nullif(nullif(token_id, ''), '0')) AS token,
        coalesce(actor_is_agent, false) AS is_agent,
        coalesce(actor_is_bot, actor LIKE '%[bot]', false) AND NOT is_agent AS is_bot,
@@ -179,7 +186,7 @@ SELECT *,
        coalesce(nullif(nullif(user_id, ''), '0'), nullif("user", '')) AS named_person,
        coalesce(named_person, nullif(actor_id, ''), nullif(actor, '')) AS person,
        coalesce(nullif("user", ''), nullif(actor, '')) AS person_name,
-       ends_person AND named_person IS NULL AS names_nobody,
+       is_of_person AND named_person IS NULL AS names_nobody,
        -- beside an app stands the token with which it was changed; somebody may have pasted the token itself as its name
        CASE WHEN is_of_app AND meaning <> 'use' THEN NULL
             WHEN regexp_matches(user_programmatic_access_name, 'gh[pousr]_[A-Za-z0-9]{{16}}|github_pat_')
@@ -187,7 +194,7 @@ SELECT *,
             ELSE nullif(user_programmatic_access_name, '') END AS pat_name,
        'pat:' || person || ':' || pat_name AS pat,
        programmatic_access_type ILIKE '%(classic)%' OR programmatic_access_type ILIKE 'oauth%' AS has_scopes,
-       CASE WHEN ends_person THEN NULL
+       CASE WHEN is_of_person THEN NULL
             -- what else stands there is of that token too
             WHEN is_github_app THEN coalesce(nullif(application_client_id, ''), nullif(integration, ''), nullif(name, ''))
             WHEN is_application THEN nullif(nullif(oauth_application_id, ''), '0')
@@ -195,13 +202,13 @@ SELECT *,
                           installation.app_id, nullif(integration, ''), nullif(oauth_application_name, ''),
                           CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
                           CASE WHEN is_bot OR is_agent THEN nullif(actor, '') END) END AS client_id,
-       CASE WHEN ends_person THEN NULL
+       CASE WHEN is_of_person THEN NULL
             WHEN is_github_app THEN coalesce(nullif(name, ''), nullif(integration, ''))
             WHEN is_application THEN nullif(oauth_application, '')
             ELSE coalesce(pat_name, nullif(oauth_application_name, ''), nullif(integration, ''),
                           CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
                           nullif(installation.app_slug, ''), CASE WHEN is_bot OR is_agent THEN nullif(actor, '') END) END AS client_name,
-       CASE WHEN is_application OR ends_person THEN NULL WHEN is_webhook THEN 'installation:' || installation.id ELSE pat END AS grant_id
+       CASE WHEN is_application OR is_of_person THEN NULL WHEN is_webhook THEN 'installation:' || installation.id ELSE pat END AS grant_id
 FROM event
 WHERE meaning IS NOT NULL
 """
@@ -281,13 +288,13 @@ _REVOCATION = """
 SELECT line_no,
        nullif(_document_id, '') AS event_id,
        happened_at AS revoked_at,
-       CASE WHEN meaning = 'token end' THEN 'revoke' WHEN is_unsuspended THEN 'enable' ELSE meaning END AS kind,
+       CASE WHEN meaning = 'token end' THEN 'revoke' WHEN enables THEN 'enable' ELSE meaning END AS kind,
        'success' AS outcome,
        CASE WHEN meaning IN ('token end', 'expiry') THEN 'token'
-            WHEN ends_person THEN 'subject'
+            WHEN is_of_person THEN 'subject'
             WHEN is_application THEN 'client'
             -- without a tenant, the app would end everywhere
-            WHEN (meaning = 'disable' OR is_unsuspended) AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client'
+            WHEN (meaning = 'disable' OR enables) AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client'
             ELSE 'grant' END AS target_kind,
        grant_id, client_id, client_name,
        CASE WHEN NOT is_of_app THEN person END AS subject_id,
@@ -298,7 +305,8 @@ SELECT line_no,
        nullif(explanation, '') AS reason,
        tenant
 FROM party
-WHERE (meaning IN ('revoke', 'disable', 'token end', 'expiry', 'signal', 'downgrade') AND NOT names_nobody) OR is_unsuspended
+WHERE (meaning IN ('revoke', 'disable', 'token end', 'expiry', 'signal', 'downgrade')
+       OR (enables AND coalesce(client_id, grant_id, named_person) IS NOT NULL)) AND NOT names_nobody
 """
 
 _IGNORED = """
@@ -341,7 +349,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="github",
-    version=11,
+    version=12,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,

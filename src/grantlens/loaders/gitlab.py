@@ -102,7 +102,10 @@ SELECT line_no, is_call, action, logged_at, happened_at, author_id, is_sign_in,
             WHEN action IN ('user_blocked', 'user_destroyed', 'user_deactivate')
               OR (action = 'ban_user' AND regexp_matches(told, '^(Banned|Blocked)'))
               OR (action IS NULL AND regexp_matches(told, '^(Blocked user|Deactivated user|Banned user|User [^ ]+ scheduled for deletion([.] Reason: .*)?)$'))
-            THEN 'end user' END AS meaning,
+            THEN 'end user'
+            WHEN action IN ('unblock_user', 'unban_user', 'user_activate') OR (action = 'ban_user' AND regexp_matches(told, '^Un(banned|blocked)'))
+              OR (action IS NULL AND told IN ('Unblocked user', 'Unbanned user', 'Activated user'))
+            THEN 'user again' END AS meaning,
        CASE WHEN is_call OR meaning IS NOT NULL THEN [w] END AS held
 FROM written w
 """
@@ -128,7 +131,7 @@ SELECT *,
        CASE WHEN meaning LIKE '%token' AND NOT failed AND told LIKE '% with scopes: [%'
             THEN regexp_extract_all(regexp_extract(told, '(?s)^.* with scopes: (\\[[^\\]]*\\])', 1), '[a-z][a-z0-9_]*') END AS told_scopes,
        CASE WHEN target_type = 'User' THEN target_id END AS target_user,
-       CASE meaning WHEN 'end user' THEN target_user WHEN 'end access token' THEN token WHEN 'end deploy token' THEN token END AS ended
+       CASE WHEN meaning IN ('end user', 'user again') THEN target_user WHEN meaning IN ('end access token', 'end deploy token') THEN token END AS ended
 FROM (SELECT w.*, failed, meaning
       FROM (SELECT failed, meaning, unnest(held) AS w FROM event
             WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND author_id IS NOT NULL))
@@ -181,16 +184,16 @@ WHERE meaning = 'bot'
 
 _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
-       CASE WHEN meaning = 'end user' THEN 'disable' ELSE 'revoke' END AS kind,
+       CASE meaning WHEN 'end user' THEN 'disable' WHEN 'user again' THEN 'enable' ELSE 'revoke' END AS kind,
        CASE WHEN failed THEN 'error' ELSE 'success' END AS outcome,
-       CASE WHEN meaning = 'end user' THEN 'subject' ELSE 'credential' END AS target_kind,
-       CASE WHEN meaning <> 'end user' THEN token END AS token_id, CASE WHEN meaning <> 'end user' THEN token END AS client_id,
-       CASE WHEN meaning <> 'end user' AND target_user IS NULL THEN target_name END AS client_name,
+       CASE WHEN ends_with(meaning, 'token') THEN 'credential' ELSE 'subject' END AS target_kind,
+       CASE WHEN ends_with(meaning, 'token') THEN token END AS token_id, CASE WHEN ends_with(meaning, 'token') THEN token END AS client_id,
+       CASE WHEN ends_with(meaning, 'token') AND target_user IS NULL THEN target_name END AS client_name,
        target_user AS subject_id, CASE WHEN target_user IS NOT NULL THEN target_name END AS subject_name,
        CASE WHEN author_id = target_user THEN 'user' WHEN source_of_end = 'secret_detection' THEN 'policy' ELSE 'admin' END AS initiator,
        author_id AS actor_id, source_of_end AS reason
 FROM known
-WHERE starts_with(meaning, 'end ') AND ended IS NOT NULL
+WHERE (starts_with(meaning, 'end ') OR meaning = 'user again') AND ended IS NOT NULL
 """
 
 _IGNORED = """
@@ -214,8 +217,8 @@ WHERE happened_at IS NULL OR (NOT is_call AND author_id IS NULL)
 UNION ALL
 SELECT line_no, 'status is missing' FROM event WHERE is_call AND happened_at IS NOT NULL AND held[1].call.status IS NULL
 UNION ALL
-SELECT line_no, 'names no ' || CASE meaning WHEN 'end user' THEN 'user' ELSE 'token' END
-FROM known WHERE starts_with(meaning, 'end ') AND ended IS NULL
+SELECT line_no, 'names no ' || CASE WHEN ends_with(meaning, 'token') THEN 'token' ELSE 'user' END
+FROM known WHERE (starts_with(meaning, 'end ') OR meaning = 'user again') AND ended IS NULL
 """
 
 
@@ -229,7 +232,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 LOADER = with_envelopes(
     Loader(
         name="gitlab",
-        version=3,
+        version=4,
         title="GitLab audit events and API log",
         recognise=mostly_inside(lambda record: _is_audit(record) or _is_call(record)),
         fields=_FIELDS,

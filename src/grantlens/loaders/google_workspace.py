@@ -22,7 +22,8 @@ What the mapping decides, and why:
   or from `Trusted`. Where both stand in one activity, as they did in September 2026, only the newer is read. What `Limited` and `Specific
   Google data` allow overlaps: a change between those, like one of `CHANGE_API_ACCESS`, of which no record was at hand, is ignored.
 - **A person** who was suspended, archived or deleted by an admin is disabled, and so is one whose account Google itself disabled
-  (`account_disabled_...` of application `login`): Google's pages "Admin" and "Login audit activity events".
+  (`account_disabled_...` of application `login`): Google's pages "Admin" and "Login audit activity events". What an admin takes back
+  (`UNSUSPEND_USER` and its like, in a collector's published tests) enables the person again.
 - **A refusal** (`deny`) is a consent that was not given: Google's page names it, with `rejection_type` and the parameters of `authorize`.
   Calls that were refused are not logged.
 - **Coverage**: consents and calls stand in `token` only. A file of another application tells ends, but its silence shows nothing.
@@ -101,6 +102,9 @@ SELECT * EXCLUDE (events, event, tells_newer), event.name AS name, event.paramet
             WHEN 'admin SUSPEND_USER' THEN 'disable'
             WHEN 'admin DELETE_USER' THEN 'disable'
             WHEN 'admin ARCHIVE_USER' THEN 'disable'
+            WHEN 'admin UNSUSPEND_USER' THEN 'enable'
+            WHEN 'admin UNDELETE_USER' THEN 'enable'
+            WHEN 'admin UNARCHIVE_USER' THEN 'enable'
             WHEN 'login account_disabled_generic' THEN 'disable'
             WHEN 'login account_disabled_hijacked' THEN 'disable'
             WHEN 'login account_disabled_password_leak' THEN 'disable'
@@ -171,7 +175,7 @@ SELECT *,
             WHEN meaning IN ('delegate', 'end delegation') THEN api_client_name
             WHEN meaning = 'disallow' THEN policy_app_id END AS client,
        CASE WHEN meaning IN ('consent', 'refuse', 'use', 'revoke') THEN actor_email
-            WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable') THEN user_email
+            WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable', 'enable') THEN user_email
             END AS subject,
        meaning IN ('consent', 'refuse', 'use', 'revoke') AND regexp_full_match(client, '[0-9]{18,}') AS is_robot,
        CASE WHEN meaning IN ('delegate', 'end delegation') OR (is_robot AND coalesce(subject, '') NOT LIKE '%gserviceaccount.com') THEN '@'
@@ -180,7 +184,7 @@ SELECT *,
             THEN 'derived:google_workspace|' || coalesce(tenant, '') || '|' || client || '|' || holder END AS grant_id,
        CASE WHEN meaning IN ('consent', 'refuse', 'revoke', 'delegate', 'end delegation', 'admin revoke') AND client IS NULL
                  THEN name || ' names no client'
-            WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable') AND subject IS NULL
+            WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable', 'enable') AND subject IS NULL
                  THEN name || ' names no user' END AS mistake
 FROM named
 """
@@ -240,9 +244,9 @@ WHERE meaning = 'use' AND mistake IS NULL
 
 _REVOCATION = """
 SELECT line_no, event_id, tenant, happened_at AS revoked_at, received_at,
-       CASE meaning WHEN 'disable' THEN 'disable' WHEN 'disallow' THEN 'downgrade' ELSE 'revoke' END AS kind,
+       CASE WHEN meaning IN ('disable', 'enable') THEN meaning WHEN meaning = 'disallow' THEN 'downgrade' ELSE 'revoke' END AS kind,
        'success' AS outcome,
-       CASE WHEN meaning = 'disable' THEN 'subject'
+       CASE WHEN meaning IN ('disable', 'enable') THEN 'subject'
             WHEN meaning = 'disallow' THEN 'policy'
             -- tokens of one device, or a password: no token of this log carries a mark of either
             WHEN meaning IN ('device revoke', 'password revoke') THEN 'credential'
@@ -308,7 +312,7 @@ def _names(record: Mapping) -> list:
 
 LOADER = Loader(
     name="google_workspace",
-    version=6,
+    version=7,
     title="Google Workspace token and admin audit",
     recognise=_recognise,
     fields=_FIELDS,

@@ -12,8 +12,8 @@ What the mapping decides, and why:
 - A revocation by token names the token's own hash, which is no accessor: it is kept, and joins nothing.
 - Vault's old way to look up, renew and revoke put the token itself in the path (`urltoken` in Vault's `token_store.go`, which
   warns of it); paths are not hashed, so that the token is left out here. An accessor in the path is kept.
-- Tokens of an entity that is disabled or deleted are refused. By its id it joins; by name it is named only; of a batch the ids
-  are hashed, and the end names nobody.
+- Tokens of an entity that is disabled or deleted are refused, those of a disabled one until it is written with `disabled` false. By its id
+  it joins; by name it is named only; of a batch the ids are hashed, and the end names nobody.
 - `token_issue_time` on a use tells when its token was made, but no issue is made up from it: the login stands in this log
   or in an older one, and would be counted twice. Nor is it kept: to read it took a quarter of a load, and few ends in Vault are of all tokens of somebody.
 - Policies are the scopes. The client is the role of the login, else the display name; the subject is the entity.
@@ -132,7 +132,7 @@ SELECT *,
             WHEN starts_with(path, 'sys/leases/revoke') OR starts_with(path, 'sys/revoke') THEN 'credential'
             WHEN approle IS NOT NULL AND NOT makes_secret_id THEN 'credential'
             WHEN operation = 'delete' AND (starts_with(path, 'sys/auth/') OR starts_with(path, 'sys/mounts/')) THEN 'policy'
-            WHEN regexp_matches(path, '^identity/entity/(id|name)/') AND (operation = 'delete' OR body.disabled = 'true') THEN 'subject'
+            WHEN regexp_matches(path, '^identity/entity/(id|name)/') AND (operation = 'delete' OR body.disabled IN ('true', 'false')) THEN 'subject'
             WHEN path = 'identity/entity/batch-delete' THEN 'subject' END AS ends,
        (accessor IS NOT NULL OR auth.policies IS NOT NULL OR failed) AND NOT (is_auth AND (makes_token OR (failed AND asks_token)))
            AS is_use,
@@ -189,7 +189,8 @@ FROM (SELECT *, {_who("auth", "use")} FROM call WHERE counts AND is_use)
 
 _REVOCATION = f"""
 SELECT line_no, event_id, happened_at AS revoked_at,
-       CASE WHEN ends = 'subject' THEN 'disable' ELSE 'revoke' END AS kind, outcome, ends AS target_kind,
+       CASE WHEN ends <> 'subject' THEN 'revoke' WHEN operation <> 'delete' AND body.disabled = 'false' THEN 'enable'
+            ELSE 'disable' END AS kind, outcome, ends AS target_kind,
        CASE WHEN ends = 'token'
             THEN CASE WHEN path = 'auth/token/revoke-self' THEN accessor
                       WHEN starts_with(path, 'auth/token/revoke-accessor')
@@ -231,7 +232,7 @@ WHERE type IS NULL OR (type NOT IN ('request', 'kmip-request', 'kmip-response') 
 LOADER = with_envelopes(
     Loader(
         name="hashicorp_vault",
-        version=5,
+        version=6,
         title="HashiCorp Vault audit device",
         recognise=mostly(_is_event),
         fields=_FIELDS,

@@ -7,7 +7,8 @@ What the mapping decides, and why:
   and its time, which stays the same however often it is delivered.
 - **Grant**: PingOne's grant lets an application ask a resource for scopes; which, the log does not say. It has no id here,
   but its text names both, and there is one for each pair: it is called `grant:<application>:<resource>`.
-- An application that is deleted, or updated `with disabled state`, ends for everybody; a deleted user likewise.
+- An application that is deleted, or updated `with disabled state`, ends for everybody; a deleted user likewise. One that is updated
+  `with enabled state` is on, whatever else was changed.
 - `Updated enabled for User` does not say whether on or off: ignored by name, nothing is guessed.
 - `USER.ACCESS_ALLOWED` is a user who reached an application: a use, as near as this log comes to one. No token is ever named.
 - The table `PingOne_AuditActivitiesV2_CL` of Microsoft Sentinel is read by its columns, as its connector fills them: no row of it was seen.
@@ -81,6 +82,7 @@ SELECT line_no, e.action.type AS action, e.recordedAt AS recorded, {text_moment(
             WHEN action IN ('USER.ACCESS_ALLOWED', 'USER.ACCESS_DENIED') THEN 'use'
             WHEN action = 'APPLICATION.DELETED' OR (action = 'APPLICATION.UPDATED' AND ends_with(told, ' with disabled state'))
             THEN 'end application'
+            WHEN action = 'APPLICATION.UPDATED' AND ends_with(told, ' with enabled state') THEN 'enable application'
             WHEN action = 'USER.DELETED' THEN 'end user'
             WHEN action = 'SCOPE.DELETED' THEN 'end scope' END AS meaning,
        CASE WHEN meaning IS NOT NULL THEN line END AS held
@@ -92,7 +94,7 @@ SELECT *, nullif(coalesce(application.id, CASE WHEN meaning IN ('give', 'end gra
        nullif(application.name, '') AS client_name, nullif(one_user.id, '') AS user_id, nullif(one_user.name, '') AS user_name,
        'grant:' || client_id || ':' || nullif(pair.resource, '') AS grant_id,
        coalesce(nullif(actors.user.id, ''), nullif(actors.client.id, '')) AS actor,
-       CASE meaning WHEN 'end grant' THEN client_id WHEN 'end application' THEN client_id WHEN 'end user' THEN user_id
+       CASE meaning WHEN 'end grant' THEN client_id WHEN 'end application' THEN client_id WHEN 'enable application' THEN client_id WHEN 'end user' THEN user_id
                     WHEN 'end scope' THEN nullif(one_scope.name, '') END AS ended
 FROM (
     SELECT line_no, action, meaning, happened_at, outcome, told, e.actors AS actors,
@@ -132,18 +134,19 @@ WHERE meaning = 'use'
 
 _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
-       CASE meaning WHEN 'end grant' THEN 'revoke' WHEN 'end scope' THEN 'downgrade' ELSE 'disable' END AS kind, outcome,
-       CASE meaning WHEN 'end grant' THEN 'grant' WHEN 'end application' THEN 'client' WHEN 'end user' THEN 'subject'
+       CASE meaning WHEN 'end grant' THEN 'revoke' WHEN 'end scope' THEN 'downgrade' WHEN 'enable application' THEN 'enable'
+                    ELSE 'disable' END AS kind, outcome,
+       CASE meaning WHEN 'end grant' THEN 'grant' WHEN 'end application' THEN 'client' WHEN 'enable application' THEN 'client' WHEN 'end user' THEN 'subject'
                     ELSE 'policy' END AS target_kind,
        CASE WHEN meaning = 'end grant' THEN grant_id END AS grant_id,
-       CASE WHEN meaning IN ('end grant', 'end application') THEN client_id END AS client_id,
-       CASE WHEN meaning IN ('end grant', 'end application') THEN client_name END AS client_name,
+       CASE WHEN meaning IN ('end grant', 'end application', 'enable application') THEN client_id END AS client_id,
+       CASE WHEN meaning IN ('end grant', 'end application', 'enable application') THEN client_name END AS client_name,
        CASE WHEN meaning = 'end user' THEN user_id END AS subject_id,
        CASE WHEN meaning = 'end user' THEN user_name END AS subject_name,
        CASE WHEN meaning = 'end scope' THEN [ended] END AS scopes_removed,
        CASE WHEN actor IS NOT NULL THEN 'admin' END AS initiator, actor AS actor_id, told AS reason, tenant
 FROM known
-WHERE starts_with(meaning, 'end ') AND ended IS NOT NULL
+WHERE (starts_with(meaning, 'end ') OR meaning = 'enable application') AND ended IS NOT NULL
 """
 
 _IGNORED = """
@@ -167,13 +170,13 @@ WHERE happened_at IS NULL OR action IS NULL
 UNION ALL
 SELECT line_no, 'result.status is missing' FROM event WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NULL
 UNION ALL
-SELECT line_no, 'names no ' || split_part(meaning, ' ', 2) FROM known WHERE starts_with(meaning, 'end ') AND ended IS NULL
+SELECT line_no, 'names no ' || split_part(meaning, ' ', 2) FROM known WHERE (starts_with(meaning, 'end ') OR meaning = 'enable application') AND ended IS NULL
 """
 
 LOADER = with_envelopes(
     Loader(
         name="ping_one",
-        version=3,
+        version=4,
         title="PingOne audit activities",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,

@@ -162,7 +162,7 @@ SELECT line_no, r.*,
             WHEN r.Action = 'insertConnectedApplication' THEN 'consent'
             WHEN r.Action = 'changeOauthDefaultScope' THEN 'change'
             WHEN r.Action IN ('deleteConnectedApplication', 'deleteApplication', 'blockConnectedApplication', 'unblockConnectedApplication') THEN 'end'
-            WHEN r.Action = 'deactivateduser' THEN 'person end'
+            WHEN r.Action IN ('deactivateduser', 'activateduser') THEN 'person end'
             WHEN r.Action IS NOT NULL THEN 'other action'
             WHEN r.EventType IS NOT NULL AND r.attributes.type = 'EventLogFile' THEN 'index' END AS meaning
 FROM record
@@ -311,7 +311,7 @@ WHERE means = 'call'
 _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
        CASE WHEN Action IN ('deleteApplication', 'blockConnectedApplication', 'deactivateduser') THEN 'disable'
-            WHEN Action = 'unblockConnectedApplication' THEN 'enable' WHEN timed_out THEN 'expiry' ELSE 'revoke' END AS kind,
+            WHEN Action IN ('unblockConnectedApplication', 'activateduser') THEN 'enable' WHEN timed_out THEN 'expiry' ELSE 'revoke' END AS kind,
        'success' AS outcome,
        CASE WHEN means = 'person end' THEN 'subject' WHEN is_setup THEN 'client'
             WHEN key_of_login IS NULL AND person IS NOT NULL THEN 'token' ELSE 'session' END AS target_kind,
@@ -369,7 +369,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=10,
+    version=11,
     title="Salesforce event log files, login events, login history and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,

@@ -16,7 +16,8 @@ What the mapping decides, and why:
 Proven on real records: user_login, user_created, file_downloaded, anomaly. On records that a collector published as
 tests: app_installed, app_scopes_expanded, app_resources_granted, app_restricted, org_app_workspace_removed; in a public
 collection of events: app_installed, app_scopes_expanded, app_uninstalled, user_deactivated. The other
-actions are those of Slack's page "Audit Logs API methods & actions", and org_app_installed, org_app_uninstalled of its Java SDK. That page shows
+actions are those of Slack's page "Audit Logs API methods & actions"; org_app_installed, org_app_uninstalled, user_reactivated and
+guest_reactivated of its Java SDK. That page shows
 `acting_agent` without saying where it stands: in the details is inferred, at the top is read, too. Microsoft's table is written after its connector.
 """
 
@@ -87,6 +88,7 @@ SELECT line_no, e.action AS action,
                               'user_sessions_reset_by_anomaly_event_response', 'bulk_session_reset_by_admin',
                               'user_logout_non_compliant_mobile_app_version') THEN 'session'
             WHEN e.action IN ('user_deactivated', 'guest_deactivated', 'guest_expired') THEN 'person'
+            WHEN e.action IN ('user_reactivated', 'guest_reactivated') THEN 'person again'
             WHEN e.action LIKE 'mcp@_slack@_%@_tool@_called' ESCAPE '@'
               OR e.action IN ('app_agentforce_execute_slack_action', 'app_flows_execute_slack_action')
               OR agent IS NOT NULL
@@ -100,9 +102,9 @@ _PARTY = f"""
 SELECT *, {moment("date_create")} AS happened_at, {moment("p_parse_time")} AS received_at,
        nullif(entity.app.id, '') AS client_id, nullif(entity.app.name, '') AS client_name,
        nullif(actor."user".id, '') AS doer, nullif(entity."user".id, '') AS person,
-       nullif(context.location.id, '') AS tenant,
+       nullif(context.location.id, '') AS tenant, meaning IN ('session', 'person', 'person again') AS about_person,
        CASE WHEN meaning IN ('consent', 'removal', 'deletion', 'restriction') AND client_id IS NULL THEN 'app'
-            WHEN meaning IN ('session', 'person') AND action <> 'bulk_session_reset_by_admin' AND person IS NULL THEN 'person' END AS lacks
+            WHEN about_person AND action <> 'bulk_session_reset_by_admin' AND person IS NULL THEN 'person' END AS lacks
 FROM (SELECT line_no, meaning, agent, e.* FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event WHERE held IS NOT NULL))
 """
 
@@ -135,24 +137,24 @@ WHERE meaning = 'use'
 
 _REVOCATION = """
 SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at, tenant,
-       CASE WHEN meaning IN ('person', 'deletion') THEN 'disable' WHEN meaning = 'restriction' THEN 'signal'
-            ELSE 'revoke' END AS kind,
+       CASE WHEN meaning IN ('person', 'deletion') THEN 'disable' WHEN meaning = 'person again' THEN 'enable'
+            WHEN meaning = 'restriction' THEN 'signal' ELSE 'revoke' END AS kind,
        CASE WHEN meaning = 'preserved' THEN 'denied' ELSE 'success' END AS outcome,
        -- without a workspace, the app would end everywhere
        CASE WHEN meaning = 'session' THEN 'session'
-            WHEN meaning = 'person' THEN 'subject'
+            WHEN meaning IN ('person', 'person again') THEN 'subject'
             WHEN tenant IS NULL THEN 'grant' ELSE 'client' END AS target_kind,
-       CASE WHEN meaning NOT IN ('session', 'person') THEN client_id END AS client_id,
-       CASE WHEN meaning NOT IN ('session', 'person') THEN client_name END AS client_name,
-       CASE WHEN meaning IN ('session', 'person') THEN person END AS subject_id,
-       CASE WHEN meaning IN ('session', 'person') THEN nullif(entity."user".name, '') END AS subject_name,
+       CASE WHEN NOT about_person THEN client_id END AS client_id,
+       CASE WHEN NOT about_person THEN client_name END AS client_name,
+       CASE WHEN about_person THEN person END AS subject_id,
+       CASE WHEN about_person THEN nullif(entity."user".name, '') END AS subject_name,
        CASE WHEN doer IN ('USLACKUSER', 'USLACKSECURITY') THEN 'system'
             WHEN doer = person THEN 'user'
-            WHEN meaning IN ('session', 'person', 'restriction') AND doer IS NOT NULL THEN 'admin' END AS initiator,
+            WHEN (about_person OR meaning = 'restriction') AND doer IS NOT NULL THEN 'admin' END AS initiator,
        doer AS actor_id,
        action AS reason
 FROM party
-WHERE meaning IN ('removal', 'deletion', 'restriction', 'preserved', 'session', 'person') AND lacks IS NULL
+WHERE (about_person OR meaning IN ('removal', 'deletion', 'restriction', 'preserved')) AND lacks IS NULL
 """
 
 _IGNORED = """
@@ -180,7 +182,7 @@ SELECT line_no, 'date_create is missing' FROM party WHERE date_create IS NULL
 LOADER = with_envelopes(
     Loader(
         name="slack",
-        version=5,
+        version=6,
         title="Slack Audit Logs API",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,

@@ -7,7 +7,7 @@ What the mapping decides, and why:
 - The event lies under `event` where Tailscale streams it, and stands bare where its API gives it.
 - `error` is there where the change failed: nothing was made or ended.
 - The API keys and auth keys of a **user** that was suspended or deleted stop working (Tailscale, "Deleting and suspending
-  users"). The same key may work again when the user is restored, which this log says without naming keys: ignored.
+  users"), and what was the user's before may work again once the user is restored.
 - No use of a key is in this log.
 
 Proven on one record that a collector published as a test: CREATE of an API_KEY. The other actions, targets and `error` are
@@ -46,6 +46,7 @@ WHERE r IS NOT NULL
 SELECT *, {text_moment("written")} AS happened_at, {text_moment("parsed")} AS received_at,
        concat_ws('|', group_id, action, target.id) AS event_id,
        CASE WHEN target.type = 'USER' AND action IN ('SUSPEND', 'DELETE') THEN 'end user'
+            WHEN target.type = 'USER' AND action = 'RESTORE' THEN 'user again'
             WHEN target.type NOT IN ('API_KEY', 'OAUTH_CLIENT') OR target.type IS NULL THEN NULL
             WHEN action = 'CREATE' THEN 'issue'
             WHEN action IN ('DELETE', 'REVOKE', 'EXPIRED') THEN 'end' END AS meaning
@@ -65,13 +66,14 @@ FROM known WHERE meaning = 'issue' AND target.id IS NOT NULL
 
 _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
-       CASE WHEN meaning = 'end user' THEN 'disable' WHEN action = 'EXPIRED' THEN 'expiry' ELSE 'revoke' END AS kind,
+       CASE WHEN meaning = 'end user' THEN 'disable' WHEN meaning = 'user again' THEN 'enable'
+            WHEN action = 'EXPIRED' THEN 'expiry' ELSE 'revoke' END AS kind,
        outcome, CASE meaning WHEN 'end' THEN 'credential' ELSE 'subject' END AS target_kind,
        CASE meaning WHEN 'end' THEN target.id END AS token_id, CASE meaning WHEN 'end' THEN target.name END AS client_name,
-       CASE meaning WHEN 'end user' THEN target.id END AS subject_id,
-       CASE meaning WHEN 'end user' THEN target.name END AS subject_name,
+       CASE WHEN meaning <> 'end' THEN target.id END AS subject_id,
+       CASE WHEN meaning <> 'end' THEN target.name END AS subject_name,
        actor.id AS actor_id, CASE WHEN actor.type = 'USER' THEN 'admin' ELSE 'system' END AS initiator
-FROM known WHERE meaning IN ('end', 'end user') AND target.id IS NOT NULL
+FROM known WHERE meaning IN ('end', 'end user', 'user again') AND target.id IS NOT NULL
 """
 
 _IGNORED = """
@@ -86,7 +88,7 @@ SELECT line_no, 'names no target' FROM known WHERE meaning IS NOT NULL AND targe
 
 LOADER = Loader(
     name="tailscale",
-    version=2,
+    version=3,
     title="Tailscale configuration audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,

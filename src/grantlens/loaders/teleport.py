@@ -8,7 +8,7 @@ What the mapping decides, and why:
   certificate has no client.
 - The name of a join token is the secret itself: it is not read. Roles and end of life are.
 - `lock.created` shuts out a user at once: the subject is disabled. Locks of roles, nodes, devices are policies that
-  name no subject. A lock that was lifted gives back what there was, and is no issuance: ignored by name.
+  name no subject. A lock that was lifted names itself and not whom it held, so nobody is enabled again: ignored by name.
 - An access request is no issuance: what it gives is in the roles of the certificates that follow.
 - A failed `auth` is a certificate that was refused; refused for its principals, the scope was wrong. A bot that may not join
   got no certificate: an issuance that was denied. What it tried to join with is never named.

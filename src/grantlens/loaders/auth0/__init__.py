@@ -175,7 +175,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="auth0",
-    version=10,
+    version=11,
     title="Auth0 tenant log",
     recognise=mostly(
         lambda record: (

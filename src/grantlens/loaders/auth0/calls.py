@@ -24,6 +24,8 @@ SELECT *,
             WHEN kind = 'users' AND verb = 'DELETE' AND place_id IS NOT NULL AND below IS NULL THEN 'disable subject'
             WHEN kind = 'users' AND verb = 'PATCH' AND place_id IS NOT NULL AND below IS NULL AND request.body.blocked = 'true'
             THEN 'disable subject'
+            WHEN kind = 'users' AND verb = 'PATCH' AND place_id IS NOT NULL AND below IS NULL AND request.body.blocked = 'false'
+            THEN 'enable subject'
             WHEN kind = 'clients' AND verb = 'DELETE' AND place_id IS NOT NULL AND below IS NULL THEN 'disable client'
        END AS what
 FROM (
@@ -75,7 +77,7 @@ WHERE happened_at IS NOT NULL AND meaning = 'call'
 ENDED_BY_CALL = f"""
 SELECT line_no, happened_at, received_at,
        CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END,
-       CASE WHEN starts_with(what, 'disable') THEN 'disable' ELSE 'revoke' END,
+       CASE WHEN starts_with(what, 'disable') THEN 'disable' WHEN starts_with(what, 'enable') THEN 'enable' ELSE 'revoke' END,
        call_outcome, target_kind,
        CASE WHEN target_kind = 'token' AND what <> 'end pair' THEN ended END, CASE WHEN target_kind = 'grant' THEN ended END,
        CASE WHEN target_kind = 'session' THEN ended END,
@@ -102,7 +104,7 @@ FROM (
                     WHEN what = 'end client' THEN [request.body.client_id]
                     ELSE [request.body.user_id] END AS all_ended
         FROM act
-        WHERE starts_with(what, 'end ') OR starts_with(what, 'disable ')
+        WHERE starts_with(what, 'end ') OR starts_with(what, 'disable ') OR starts_with(what, 'enable ')
     )
 )
 """

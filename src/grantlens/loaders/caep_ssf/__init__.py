@@ -162,10 +162,10 @@ SELECT line_no, iss, jti, name, b, happened_at, session_id, written_time,
             WHEN family = 'caep' AND name IN ('device-compliance-change', 'assurance-level-change', 'risk-level-change')
             THEN 'signal'
             WHEN family = 'risc' AND name IN ('credential-compromise', 'account-credential-change-required') THEN 'signal'
-            WHEN family = 'risc' AND name IN ('account-disabled', 'account-purged') THEN 'account'
+            WHEN family = 'risc' AND name IN ('account-disabled', 'account-enabled', 'account-purged') THEN 'account'
             WHEN family = 'oauth' AND name = 'token-revoked' THEN 'token'
             WHEN family = 'oauth' AND name = 'tokens-revoked' THEN 'tokens'
-            WHEN family = 'oauth' AND name = 'client-disabled' THEN 'client' END AS meaning,
+            WHEN family = 'oauth' AND name IN ('client-disabled', 'client-enabled') THEN 'client' END AS meaning,
        CASE WHEN meaning IN ('account', 'tokens', 'credential', 'sessions') AND subject_id IS NULL THEN 'subject'
             WHEN meaning IN ('client', 'tokens') AND client_id IS NULL THEN 'client'
             WHEN meaning = 'token' AND kind NOT IN ('oauth_token', 'jwt_id') THEN 'token' END AS lacks
@@ -174,8 +174,8 @@ FROM about
 
 _REVOCATION = """
 SELECT line_no, iss || '|' || jti || '|' || name AS event_id, iss AS tenant, happened_at AS revoked_at,
-       CASE WHEN meaning IN ('claims', 'signal') THEN 'signal' WHEN meaning IN ('account', 'client') THEN 'disable'
-            ELSE 'revoke' END AS kind,
+       CASE WHEN meaning IN ('claims', 'signal') THEN 'signal' WHEN name IN ('account-enabled', 'client-enabled') THEN 'enable'
+            WHEN meaning IN ('account', 'client') THEN 'disable' ELSE 'revoke' END AS kind,
        'success' AS outcome,
        CASE meaning WHEN 'sessions' THEN 'policy' WHEN 'account' THEN 'subject' WHEN 'tokens' THEN 'grant'
                     WHEN 'claims' THEN 'token' WHEN 'signal' THEN 'subject' ELSE meaning END AS target_kind,
@@ -215,7 +215,7 @@ SELECT line_no, 'jti is missing' FROM meant WHERE meaning IS NOT NULL AND jti IS
 
 LOADER = Loader(
     name="caep_ssf",
-    version=2,
+    version=3,
     title="Security Event Tokens: CAEP, RISC and OAuth events over SSF",
     recognise=mostly(_is_event),
     fields=_FIELDS,

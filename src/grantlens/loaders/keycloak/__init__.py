@@ -18,8 +18,8 @@ What the mapping decides, and why:
   `invalid_code` is said of an expired one too, and so is the server's own line "already used".
 - Introspection: the client that asks is the resource server; the one that the token is for stands in newer events.
 - **Admin events** name a client by its inner id, not by its `clientId`: it joins only where an identities file says so.
-  In the log their realm is that of the admin, so such a row has no tenant. An UPDATE disables only if the
-  representation says so; where none is logged it is a `signal`. A logout by an admin ends what was issued before;
+  In the log their realm is that of the admin, so such a row has no tenant. An UPDATE disables or enables only if the
+  representation says so, which it does whatever was changed; where none is logged it is a `signal`. A logout by an admin ends what was issued before;
   offline tokens may outlive it. So does one of a whole realm (`logout-all`), which names nobody.
 - A session that Keycloak clears away because it expired (LOGOUT or USER_SESSION_DELETED whose `reason` says so) has
   ended by itself. A new secret of a client is a credential without an id. Both after Keycloak's source, not proven.
@@ -143,6 +143,7 @@ SELECT *,
             WHEN operationType = 'ACTION' AND regexp_full_match(resourcePath, 'clients/[^/]+/client-secret') THEN 'credential'
             WHEN operationType = 'UPDATE' AND regexp_full_match(resourcePath, '(users|clients)/[^/]+')
             THEN CASE WHEN changed.enabled = 'false' THEN 'disable ' || split_part(resourcePath, 's/', 1)
+                      WHEN changed.enabled = 'true' THEN 'enable ' || split_part(resourcePath, 's/', 1)
                       WHEN NOT shows_change THEN 'signal ' || split_part(resourcePath, 's/', 1) END END AS meaning,
        split_part(resourcePath, '/', 2) AS resource_id,
        -- in lines, the realm of an admin event is the admin's own
@@ -232,13 +233,13 @@ SELECT *,
        meaning = 'logout' AND coalesce(regexp_matches(reason, 'expired|remember_me'), false) AS is_over
 FROM meant
 WHERE meaning IN ('revoke', 'logout', 'end session', 'end sessions', 'end consent')
-   OR starts_with(meaning, 'disable ') OR starts_with(meaning, 'signal ')
+   OR starts_with(meaning, 'disable ') OR starts_with(meaning, 'enable ') OR starts_with(meaning, 'signal ')
 """
 
 _REVOCATION = """
 SELECT line_no, id AS event_id, tenant, happened_at AS revoked_at, received_at,
-       CASE WHEN starts_with(meaning, 'disable') THEN 'disable' WHEN starts_with(meaning, 'signal') THEN 'signal'
-            WHEN is_over THEN 'expiry' ELSE 'revoke' END AS kind,
+       CASE WHEN starts_with(meaning, 'disable') THEN 'disable' WHEN starts_with(meaning, 'enable') THEN 'enable'
+            WHEN starts_with(meaning, 'signal') THEN 'signal' WHEN is_over THEN 'expiry' ELSE 'revoke' END AS kind,
        CASE WHEN refused THEN 'denied' ELSE 'success' END AS outcome,
        target_kind,
        CASE WHEN target_kind = 'token' THEN coalesce(token_id, refresh_token_id) END AS token_id,
@@ -293,7 +294,7 @@ SELECT line_no, 'no JSON object' FROM told WHERE (is_text AND logger IS NULL AND
 
 LOADER = Loader(
     name="keycloak",
-    version=6,
+    version=7,
     title="Keycloak events: server log, JSON listeners and admin API",
     recognise=_recognise,
     fields="",
