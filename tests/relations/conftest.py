@@ -1,8 +1,9 @@
 """A bench for relations: many small random logs in one store, laid straight into the tables, and read back plainly.
 
-A world is one small log: {"source", "issuance", "usage", "revocation", "clock", "server"}, rows as dicts. Worlds lie
-side by side in one store, told apart by their source, so that one run of the SQL answers for all of them. Times are
-whole microseconds, on a grid so coarse that ties are common.
+A world is one small log: {"source", "issuance", "usage", "revocation", "clock", "server"}, rows as dicts; "stated", where there, is
+how many seconds the clock of each log is stated to be ahead. Worlds lie side by side in one store, told apart by their
+source, so that one run of the SQL answers for all of them. Times are whole microseconds, on a grid so coarse that ties
+are common.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from grantlens import relations
 from grantlens.schema import ISSUANCE, REVOCATION, USAGE_CALLER, USAGE_ROW, USAGE_TARGET
 from grantlens.schema.catalogue import CAT_OPERATION
 from grantlens.schema.ledger import CLOCK
-from grantlens.schema.register import SERVER
+from grantlens.schema.register import SERVER, STATED_CLOCK
 from grantlens.store import Store
 
 from .parties import few
@@ -27,7 +28,17 @@ SECOND = 1_000_000
 START = int(datetime(2026, 7, 10, 12, tzinfo=UTC).timestamp()) * SECOND
 FOREVER = 2**63 - 1
 CLEARED = (
-    *("issuance", "usage_row", "usage_caller", "usage_target", "revocation", "clock", "server", "usage_operation"),
+    *(
+        "issuance",
+        "usage_row",
+        "usage_caller",
+        "usage_target",
+        "revocation",
+        "clock",
+        "stated_clock",
+        "server",
+        "usage_operation",
+    ),
     *("cat_meta", "cat_operation", "cat_requirement"),
     *("cat_scope", "cat_scope_alias", "cat_scope_implies", "cat_scope_risk"),
 )
@@ -76,7 +87,7 @@ class Bench:
     def lay(self, worlds):
         """Put these worlds into the store, in place of what was there; calls learn usage_id and caller_id."""
         self.clear()
-        issuance, revocation, clock, servers, rows = [], [], [], {}, []
+        issuance, revocation, clock, stated, servers, rows = [], [], [], [], {}, []
         callers, targets = {}, {}
         for world in worlds:
             where = {"source": world["source"], "batch_id": 1, "line_no": 1}
@@ -85,6 +96,10 @@ class Bench:
             clock += [
                 {"source": world["source"], "log": log, "tenant": tenant, **said}
                 for (log, tenant), said in world["clock"].items()
+            ]
+            stated += [
+                {"source": world["source"], "log": log, "error_seconds": 5.0, "offset_seconds": ahead_s}
+                for log, ahead_s in world.get("stated", {}).items()
             ]
             servers |= world["server"]
             for row in world["usage"]:
@@ -98,6 +113,7 @@ class Bench:
         self.insert(ISSUANCE, issuance)
         self.insert(REVOCATION, revocation)
         self.insert(CLOCK, clock)
+        self.insert(STATED_CLOCK, stated)
         self.insert(SERVER, [{"resource_server": name, **row} for name, row in servers.items()])
         self.insert(USAGE_CALLER, [{"caller_id": number, **caller} for number, caller in callers.values()])
         self.insert(

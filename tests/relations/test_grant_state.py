@@ -1,8 +1,7 @@
 """What a grant allowed at each moment, told again as a story in plain Python."""
 
-import random
 from collections import defaultdict
-from itertools import pairwise, product
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -194,33 +193,6 @@ def follow(bench, laid):
         for (_, until, ended), (then, _, _) in pairwise(parts):
             assert until <= then
             assert until == then or ended == until, "a hole inside a grant that nobody ended"
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_its_times_are_set_right_by_the_clock_of_the_log_that_tells_of_each(bench, parties, seed):
-    rng, laid = random.Random(seed), parties(seed)
-    for world, log, tenant in product(laid, ("issuance", "revocation"), (None, "p", "q")):
-        world["clock"][log, tenant] = {"error_s": 1.0, "grid_s": 0.0, "offset_s": rng.choice((0.0, -0.5, -3.0))}
-    bench.lay(laid)
-    rows = defaultdict(list)
-    for row in sorted(bench.answers("grant_state"), key=lambda row: row["valid_from"]):
-        rows[row["source"], row["grant_id"]].append(row)
-    for world in laid:
-        for grant in {row["grant_id"] for row in issued(world)} - {None}:
-            steps, ended = steps_of(world, grant), -FOREVER
-            latest = -FOREVER
-            for row in rows[world["source"], grant]:
-                begun, until = (set_right(world, steps, row[name]) for name in ("valid_from", "valid_until"))
-                latest = max(latest, begun)
-                assert row["from_true"] == max(latest, ended), world
-                ended = max(ended, until)
-                assert row["until_true"] == ended, world
-
-
-def set_right(world, steps, stamp):
-    """Return a moment by the truth: of several clocks that stamp it, the one that is furthest behind tells."""
-    clocks = [("issuance" if what == 2 else "revocation", row.get("tenant")) for at, what, row in steps if at == stamp]
-    return stamp - round(min((world["clock"][clock]["offset_s"] for clock in clocks), default=0.0) * SECOND)
 
 
 FOREVER = 2**63 - 1

@@ -9,6 +9,7 @@ import pytest
 import grantlens as gl
 from grantlens import detect
 from grantlens.register.clocks import Clocks
+from grantlens.register.decisions import Decisions
 from grantlens.register.register import Register
 from grantlens.rule.example import consent, revoked, token, use
 from tests.rules.test_escalation_oracle import quick_log
@@ -163,15 +164,20 @@ def test_an_offset_makes_no_life_of_a_transaction_token_longer_or_shorter(told, 
     ]
 
 
-STAMPS = ("used_at", "ended_at")
+STAMPS = {
+    "usage": ("used_at", "ended_at"),
+    "issuance": ("issued_at", "expires_at", "issued_before"),
+    "revocation": ("revoked_at", "requested_at"),
+}
+"""What the clock of each log stamps: the cut-off of a policy is one of the issuer's."""
 CERTAIN = ("verdict", "severity", "client_id", "subject_id", "grant_id", "token_id", "resource_server", "operation")
 """Of a finding; how long was watched, and with it why something is not decided, may differ by what is off."""
+SECONDS = ("last_success_s", "lag_lower_s", "issued_after_s", "given_after_s")
 
 
-@pytest.mark.parametrize("ahead_s", [-41, 33])
-def test_nothing_is_told_otherwise_for_a_usage_clock_that_is_off_and_stated(desk, tmp_path, kept_going, ahead_s):
+def test_nothing_is_told_otherwise_for_a_clock_that_is_off_and_stated(desk, tmp_path, kept_going, log_of):
     rng = random.Random(2)
-    families = [*(told_family(rng, number) for number in range(60)), quick_log(2)[:600]]
+    families = [*(told_family(rng, number) for number in range(60)), quick_log(2)[:600], log_of(2), log_of(3, "other")]
     # All in one log, of which one clock is stated.
     records = [
         {name: value for name, value in row.items() if name != "source"} | {"event_id": f"{number}-{place}"}
@@ -180,24 +186,97 @@ def test_nothing_is_told_otherwise_for_a_usage_clock_that_is_off_and_stated(desk
     ]
     records += kept_going
 
-    def off(record):
-        later = {name: moved(record[name], ahead_s) for name in STAMPS if record["log"] == "usage" and record.get(name)}
-        return {**record, **later}
-
-    def told(ahead_s, records):
-        clocks = tmp_path / "clocks.csv"
-        clocks.write_text(f"source,log,error_seconds,offset_seconds\nnative,,5,\nnative,usage,5,{ahead_s}\n")
-        with desk.store(desk.write("log.ndjson", records)) as store:
-            store.add(Clocks.read(clocks), Register((), REVIEWS))
+    def told(log, ahead_s):
+        with desk.store(desk.write("log.ndjson", [off(row, log, ahead_s) for row in records])) as store:
+            store.add(clocks_of(tmp_path, log, ahead_s), Register((), REVIEWS))
             return Counter(
-                (each.rule.id, *(row[name] for name in CERTAIN), row["detail"].get("last_success_s"))
+                (each.rule.id, *(row[name] for name in CERTAIN), *(row["detail"].get(name) for name in SECONDS))
                 for each in detect.run(store, now="2026-07-25")
                 for row in each.to_dicts()
             )
 
-    right = told(0, records)
-    assert len({rule for rule, *_ in right}) > 15
-    assert told(ahead_s, list(map(off, records))) == right
+    right = told("usage", 0)
+    assert len({rule for rule, *_ in right}) > 18
+    for log, ahead_s in (
+        ("usage", -41),
+        ("usage", 90),
+        ("issuance", 90),
+        ("issuance", -600),
+        ("revocation", -41),
+        ("revocation", 600),
+    ):
+        assert told(log, ahead_s) == right, f"{log} {ahead_s}"
+
+
+def off(record, log, seconds):
+    return record | {name: moved(record[name], seconds) for name in STAMPS[log] if record.get(name)}
+
+
+@pytest.mark.parametrize(
+    ("log", "ahead_s"), [("issuance", 600), ("issuance", -600), ("revocation", 600), ("revocation", -600)]
+)
+def test_what_was_ended_is_told_by_its_stamp_whatever_is_stated_of_the_clocks(desk, tmp_path, log, ahead_s):
+    mine = {"consent_kind": "user", "consent_actor": "ann"}
+    records = [
+        *(consent("10 08:00", MAIL, **mine), token("10 09:00", "t1", MAIL, "10 18:00"), use("10 09:30", CALL, "t1")),
+        revoked("10 10:00", "grant", grant_id="g1", initiator="admin"),
+        *(token("10 10:04", "t2", MAIL), consent("10 10:05", MAIL, event_id="again", **mine), use("10 10:06", CALL, "t1")),
+        revoked("10 12:00", "grant", grant_id="g1", kind="downgrade", scopes_removed=MAIL, event_id="less"),
+        use("10 12:09", CALL, None, grant_id="g1"),
+    ]  # fmt: skip
+
+    def stamp(name, clock):
+        return moved(f"2026-07-10T{clock}:00+00:00", ahead_s if log == name else 0)
+
+    opened, ended, again, less = stamp("issuance", "08:00"), stamp("revocation", "10:00"), stamp("issuance", "10:05"), stamp("revocation", "12:00")  # fmt: skip
+    with desk.store(desk.write("log.ndjson", [off(row, log, ahead_s) for row in records])) as store:
+        store.add(clocks_of(tmp_path, log, ahead_s))
+        of = store.between("2026-07-10", "2026-07-11")
+        rules = ["REV-2", "REV-9", "REV-11"]
+        found = {each.rule.id: each.to_dicts() for each in detect.run(of, rules)}
+        assert [(row["first_seen"], row["detail"]["issued_after_s"]) for row in found["REV-2"]] == [(ended, 240.0)]
+        assert [(row["first_seen"], row["detail"]["given_after_s"]) for row in found["REV-9"]] == [(ended, 300.0)]
+        assert [row["detail"]["last_success_s"] for row in found["REV-11"]] == [540.0]
+        assert {row["opened_at"]: row["ended_at"] for row in gl.grants(of).to_dicts()} == {opened: ended, again: None}
+        (told,) = gl.review(of).to_dict()["revocations"]
+        assert (told["revoked_at"], told["given_again_at"]) == (ended, again)
+        lanes = gl.Case(store, client="app").timeline().to_dicts()
+        granted = [(row["start"], row["end"]) for row in lanes if row["lane"] == "granted"]
+        assert granted == [(opened, ended), (again, less), (less, None)]
+
+
+def clocks_of(folder, log, ahead_s):
+    path = folder / "clocks.csv"
+    path.write_text(f"source,log,error_seconds,offset_seconds\nnative,,5,\nnative,{log},5,{ahead_s}\n")
+    return Clocks.read(path)
+
+
+@pytest.mark.parametrize(("log", "ahead_s"), [("usage", 0), ("usage", 600), ("issuance", -600), ("revocation", 600)])
+def test_what_became_of_a_decision_is_told_by_the_times_that_are_set_right(desk, tmp_path, log, ahead_s):
+    records = [
+        *(consent("10 08:00", MAIL), token("10 09:00", "t1", MAIL, "10 18:00"), use("10 09:02", CALL, "t1")),
+        *(revoked("10 09:04", "grant", grant_id="g1"), use("10 09:06", CALL, "t1"), use("10 08:58", CALL, "t1")),
+        token("10 09:05", "t9", MAIL, client_id="late", subject_id="bob", grant_id="g9"),
+        *LATER,
+    ]
+    (tmp_path / "decisions.toml").write_text(
+        '[[decision]]\ncause = "compromise"\ndecision = "revoke"\ndecided_at = 2026-07-10T09:01:00Z\nclient_id = "app"\n'
+        '[[decision]]\ncause = "compromise"\ndecision = "revoke"\ndecided_at = 2026-07-10T09:04:30Z\nclient_id = "late"\n'
+    )
+    with desk.store(desk.write("log.ndjson", [off(row, log, ahead_s) for row in records])) as store:
+        store.add(clocks_of(tmp_path, log, ahead_s), Decisions.read(tmp_path / "decisions.toml"))
+        found = detect.run(store, ["REV-10"], now="2026-07-11")[0].to_dicts()
+        told = {row["detail"]["decided_at"][11:16]: row["detail"] for row in found}
+        lanes = gl.Case(store, client="app").timeline().to_dicts()
+    assert (told["09:01"]["in_time"], told["09:01"]["longest_s"], told["09:01"]["calls_after_decision"]) == (
+        1,
+        180.0,
+        1,
+    )
+    # What was given after the decision it is not about.
+    assert told["09:04"]["reason"] == "no issuance of such access is in the logs from before the decision"
+    ended = moved("2026-07-10T09:04:00+00:00", ahead_s if log == "revocation" else 0)
+    assert [row["end"] for row in lanes if row["lane"] == "decided"] == [ended]
 
 
 def moved(stamp, seconds):

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from grantlens.view import View
 
 _GRANTS = f"""
-WITH consent AS (
+WITH ending AS (
+    SELECT DISTINCT ON (source, revocation_event) source, revocation_event, revoked_at, record.seen_at AS logged_at, kind, initiator
+    FROM effective_revocation ORDER BY source, revocation_event, revoked_at
+),
+consent AS (
     SELECT g.source, g.grant_id, g.opened_at, min(i.issued_at) AS consented_at, arg_min(i.consent_kind, i.issued_at) AS consent_kind,
            arg_min(i.consent_actor, i.issued_at) AS consent_actor
     FROM grant_life g
@@ -32,15 +36,19 @@ WITH consent AS (
     GROUP BY ALL
 ),
 life AS (
-    SELECT source, tenant, grant_id, opened_at, coalesce(closed_at, 'infinity'::TIMESTAMPTZ) AS closed_at,
-           greatest(opened_at, $since::TIMESTAMPTZ) AS seen_from,
-           least(coalesce(closed_at, $until::TIMESTAMPTZ), $until::TIMESTAMPTZ, $now::TIMESTAMPTZ) AS seen_until,
+    SELECT g.source, g.tenant, g.grant_id, g.opened_at, coalesce(g.closed_at, 'infinity'::TIMESTAMPTZ) AS closed_at,
+           -- As their log has it: what that tells of before the end of the window is over at it.
+           coalesce(e.logged_at, g.closed_at) AS ended_at, e.kind, e.initiator, coalesce(d.logged_at, g.doubt.at) AS doubted_at,
+           greatest(g.opened_at, $since::TIMESTAMPTZ) AS seen_from,
+           least(coalesce(g.closed_at, $until::TIMESTAMPTZ), $until::TIMESTAMPTZ, $now::TIMESTAMPTZ) AS seen_until,
            -- What ends in the moment in which the window does is alive in all of it.
-           CASE WHEN closed_at < $until::TIMESTAMPTZ AND closed_at <= $now::TIMESTAMPTZ THEN 'ended'
-                WHEN doubt.at < $until::TIMESTAMPTZ AND doubt.at <= $now::TIMESTAMPTZ THEN 'indeterminate' ELSE 'live' END AS state,
-           CASE WHEN state = 'indeterminate' THEN doubt END AS doubt,
-           lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at
-    FROM grant_life
+           CASE WHEN coalesce(e.logged_at, g.closed_at) < $until::TIMESTAMPTZ AND coalesce(e.logged_at, g.closed_at) <= $now::TIMESTAMPTZ THEN 'ended'
+                WHEN doubted_at < $until::TIMESTAMPTZ AND doubted_at <= $now::TIMESTAMPTZ THEN 'indeterminate' ELSE 'live' END AS state,
+           CASE WHEN state = 'indeterminate' THEN g.doubt END AS doubt,
+           lead(g.opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY g.source, g.grant_id ORDER BY g.opened_at) AS reopened_at
+    FROM grant_life g
+    LEFT JOIN ending e ON e.source = g.source AND e.revocation_event = g.ended_by
+    LEFT JOIN ending d ON d.source = g.source AND d.revocation_event = g.doubt.by AND d.revoked_at = g.doubt.at
 ),
 watched AS (
     SELECT l.source, l.grant_id, l.opened_at,
@@ -70,9 +78,11 @@ elsewhere AS (
 ),
 -- Calls that lead to no grant may be of any that their client and subject hold.
 uncredited AS (
-    SELECT y.party_no, min(p.first_used_at) AS first_used_at, max(p.last_used_at) AS last_used_at
+    SELECT y.party_no, min(p.first_used_at + k.by_issuance) AS first_used_at, max(p.last_used_at + k.by_issuance) AS last_used_at
     FROM used_pair p
     JOIN caller_party y USING (caller_id)
+    JOIN named_caller c USING (caller_id)
+    JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
     WHERE p.grant_id IS NULL AND p.outcome = 'success'
     GROUP BY y.party_no
 ),
@@ -102,7 +112,9 @@ open_calls AS (
     SELECT l.source, l.grant_id, l.opened_at
     FROM grant_life d
     JOIN unplaced_grant p ON p.source = d.source AND p.derived_id = d.grant_id
-    JOIN life l ON l.source = p.source AND l.grant_id = p.grant_id AND d.first_used_at < l.closed_at AND d.last_used_at >= l.opened_at
+    JOIN clock_error k ON k.source = d.source AND k.tenant IS NOT DISTINCT FROM d.tenant AND k.log = 'usage'
+    JOIN life l ON l.source = p.source AND l.grant_id = p.grant_id
+        AND d.first_used_at + k.by_issuance < l.closed_at AND d.last_used_at + k.by_issuance >= l.opened_at
 )
 SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id, g.subject_kind::VARCHAR AS subject_kind,
        r.owner, r.purpose, g.scopes,
@@ -115,13 +127,13 @@ SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id,
             WHEN w.watched_us > 0 THEN 'none seen' ELSE 'not observable' END AS use,
        CASE WHEN l.seen_until > l.seen_from
             THEN coalesce(w.watched_us, 0) / (epoch_us(l.seen_until) - epoch_us(l.seen_from)) END AS watched,
-       l.state, CASE WHEN l.state = 'ended' THEN g.closed_at END AS ended_at,
+       l.state, CASE WHEN l.state = 'ended' THEN l.ended_at END AS ended_at,
        CASE WHEN l.state <> 'ended' THEN NULL
             WHEN g.ended_by IS NOT NULL THEN CASE WHEN g.ended_at IS NULL THEN 'last token ' ELSE '' END
-                || CASE v.kind WHEN 'disable' THEN 'disabled' ELSE 'revoked' END || coalesce(' by ' || v.initiator, '')
+                || CASE l.kind WHEN 'disable' THEN 'disabled' ELSE 'revoked' END || coalesce(' by ' || l.initiator, '')
             ELSE 'last token expired' END AS ended_how,
        CASE WHEN l.state = 'ended' THEN g.ended_by END AS ended_by,
-       l.doubt.at AS perhaps_ended_at, l.doubt.by AS perhaps_ended_by,
+       CASE WHEN l.state = 'indeterminate' THEN l.doubted_at END AS perhaps_ended_at, l.doubt.by AS perhaps_ended_by,
        {may_have_ended("l.doubt.why")} AS reason
 FROM grant_life g
 JOIN life l USING (source, grant_id, opened_at)
@@ -131,9 +143,6 @@ LEFT JOIN everyones e USING (source, grant_id, opened_at)
 LEFT JOIN elsewhere x USING (source, grant_id, opened_at)
 LEFT JOIN open_calls o USING (source, grant_id, opened_at)
 LEFT JOIN beyond y USING (source, grant_id, opened_at)
-LEFT JOIN (SELECT DISTINCT ON (source, revocation_event) source, revocation_event, kind, initiator
-           FROM effective_revocation ORDER BY source, revocation_event, revoked_at) v
-    ON v.source = g.source AND v.revocation_event = g.ended_by
 LEFT JOIN registered_client r ON r.client_id = g.client_id
 WHERE g.closed_at IS NULL OR g.closed_at > $since
 ORDER BY (r.owner IS NOT NULL), l.state DESC, calls DESC, g.source, g.client_id, g.subject_id, g.grant_id, g.opened_at
@@ -142,7 +151,7 @@ ORDER BY (r.owner IS NOT NULL), l.state DESC, calls DESC, g.source, g.client_id,
 NEEDS = (
     "grant_life", "used_pair", "named_caller", "operation_class", "issued", "effective_revocation", "covered_time",
     "everyones_use", "caller_party", "possible_grant", "unplaced_grant", "registered_client", "known_scope", "protocol_scope",
-    "uncalled_grant", "borrowed_token",
+    "uncalled_grant", "borrowed_token", "clock_error",
 )  # fmt: skip
 """What the list of grants reads."""
 

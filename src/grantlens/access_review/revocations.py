@@ -12,7 +12,7 @@ from grantlens.findings.intervals import by_minute, calls_after, intervals
 from grantlens.plain import plain_rows
 from grantlens.relations.covered_token import why_doubted
 from grantlens.schema.apart import as_logged
-from grantlens.window import format_time, in_time, parse_time
+from grantlens.window import format_time, parse_time
 from grantlens.wording import listed, number, plural, when
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ reissued AS (
     JOIN (SELECT unnest($reissued::STRUCT(source VARCHAR, tenant VARCHAR, revocation_event VARCHAR)[], recursive := true)) f
         ON f.source = r.source AND f.revocation_event = {as_logged("r.revocation_event")} AND coalesce(f.tenant = r.tenant, true)
 )
-SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.kind, r.target_kind,
+SELECT r.source, r.tenant, r.revocation_event, r.record.seen_at AS revoked_at, epoch(r.revoked_at - r.record.seen_at) AS by_issuance_s, r.kind, r.target_kind,
        CASE r.target_kind WHEN 'token' THEN r.token_id WHEN 'credential' THEN r.token_id WHEN 'grant' THEN r.grant_id
             WHEN 'session' THEN r.session_id WHEN 'client' THEN r.client_id WHEN 'subject' THEN r.subject_id
             END AS target_id,
        r.client_id, r.subject_id, r.grant_id, r.initiator, r.actor_id, r.reason,
-       (epoch_us(r.revoked_at) - epoch_us(r.decided_at)) / 1e6 AS decided_s,
-       (epoch_us(r.revoked_at) - epoch_us(r.requested_at)) / 1e6 AS requested_s,
+       (epoch_us(r.record.seen_at) - epoch_us(r.decided_at)) / 1e6 AS decided_s,
+       (epoch_us(r.record.seen_at) - epoch_us(r.requested_at)) / 1e6 AS requested_s,
        coalesce(e.tokens, 0) AS tokens, coalesce(e.tokens_alive, 0) AS tokens_alive,
        coalesce(e.tokens_to_try, 0) AS tokens_to_try, coalesce(t.tokens_tried, 0) AS tokens_tried,
        coalesce(e.anything_alive, false) AS anything_alive,
@@ -72,8 +72,8 @@ LEFT JOIN tried t USING (source, revocation_event)
 LEFT JOIN ended e USING (source, revocation_event)
 LEFT JOIN reissued x USING (source, revocation_event)
 LEFT JOIN enabled_again n USING (source, revocation_event)
-WHERE r.revoked_at >= $since AND r.revoked_at < $until
-ORDER BY list_position(['no', 'not_demonstrated', 'yes'], effective), coalesce(t.uses_after, 0) DESC, r.revoked_at,
+WHERE r.record.seen_at >= $since AND r.record.seen_at < $until
+ORDER BY list_position(['no', 'not_demonstrated', 'yes'], effective), coalesce(t.uses_after, 0) DESC, r.record.seen_at,
 r.source, r.revocation_event
 """
 """One row for each revocation, with its answer; reads relations and takes $reissued from REV-2."""
@@ -88,27 +88,27 @@ def revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[s
         if finding["rule"] == "REV-2" and finding["verdict"] == "violation"
     ]
     rows = ask(engine, REVOCATION_SQL, {**values, "reissued": reissued})
-    again: dict[tuple[str, str], list[tuple[str | None, str]]] = {}
+    again: dict[tuple[str, str], list[tuple[str | None, float]]] = {}
     for finding in findings:
         if finding["rule"] == "REV-9" and finding["verdict"] == "violation":
             place, detail = (finding["source"], finding["detail"]["revocation_event"]), finding["detail"]
-            given_at = format_time(parse_time(finding["first_seen"]) + timedelta(seconds=detail["given_after_s"]))
-            again.setdefault(place, []).append((finding["tenant"], given_at))
-    return [
-        {**told, "answer": answer(told)}
-        for row in rows
-        for told in [
-            {
-                **row,
-                "given_again_at": _first_given(row["tenant"], again.get((row["source"], row["revocation_event"]), ())),
-            }
-        ]
-    ]
+            again.setdefault(place, []).append((finding["tenant"], detail["given_after_s"]))
+    for row in rows:
+        row["given_again_at"] = _first_given(
+            row, row.pop("by_issuance_s"), again.get((row["source"], row["revocation_event"]), ())
+        )
+        row["answer"] = answer(row)
+    return rows
 
 
-def _first_given(tenant: str | None, given: Iterable[tuple[str | None, str]]) -> str | None:
-    """Return the first of these times; those of other tenants came after another revocation of the same id."""
-    return min((at for home, at in given if None in (home, tenant) or home == tenant), key=in_time, default=None)
+def _first_given(row: Mapping[str, Any], by_issuance_s: float, given: Iterable[tuple[str | None, float]]) -> str | None:
+    """Return when it was first given again, as that was logged; what is of other tenants came after another revocation of the same id."""
+    after_s = min(
+        (after for home, after in given if None in (home, row["tenant"]) or home == row["tenant"]), default=None
+    )
+    if after_s is None:
+        return None
+    return format_time(parse_time(row["revoked_at"]) + timedelta(seconds=by_issuance_s + after_s))
 
 
 def answer(row: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _DECISIONS = f"""
 CREATE OR REPLACE TEMP TABLE case_decision AS
 WITH met AS (
-    SELECT a.decision_no, a.closed_at, a.kept_at,
+    SELECT a.decision_no, a.closed_at, a.logged_end, a.kept_at,
            CASE WHEN a.doubt.at < least(a.kept_at, $until) THEN a.doubt.why WHEN a.unnamed_at < least(a.kept_at, $until) THEN 'unnamed' END AS doubt
     FROM decided_access a
     WHERE (a.token_id IS NULL AND (a.source, a.grant_id) IN (SELECT (source, grant_id) FROM focus_grant))
@@ -28,7 +28,8 @@ became AS (
     SELECT d.decision_no,
            count(*) FILTER (m.closed_at IS NULL OR m.closed_at > d.decided_at) AS there,
            count(*) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(m.kept_at, $until)) AS ended,
-           max(m.closed_at) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(m.kept_at, $until)) AS last_ended_at,
+           max(m.closed_at) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(m.kept_at, $until)) AS last_closed_at,
+           arg_max(m.logged_end, m.closed_at) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(m.kept_at, $until)) AS last_ended_at,
            count(m.doubt) FILTER (m.closed_at IS NULL OR m.closed_at >= least(m.kept_at, $until)) AS doubted,
            min(m.doubt) FILTER (m.closed_at IS NULL OR m.closed_at >= least(m.kept_at, $until)) AS doubt,
            -- Taken back for all of it that the case knows, or for some.
@@ -38,7 +39,7 @@ became AS (
 )
 SELECT d.* EXCLUDE (decision_no, kept_at), coalesce(d.kept_at, b.kept_at) AS kept_at, b.kept, b.there, b.ended, b.last_ended_at, b.doubted,
        coalesce({may_have_ended("b.doubt")}, 'when a token ended that the log does not name is not known') AS why_doubted,
-       (epoch_us(b.last_ended_at) - epoch_us(d.decided_at)) / 1e6 AS took_s
+       (epoch_us(b.last_closed_at) - epoch_us(d.decided_at)) / 1e6 AS took_s
 FROM decided d LEFT JOIN became b USING (decision_no)
 WHERE d.decided_at < $until AND (b.decision_no IS NOT NULL OR {{own}})
 ORDER BY d.decision_no

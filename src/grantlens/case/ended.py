@@ -53,8 +53,9 @@ LEFT JOIN case_call u ON u.caller_id = c.caller_id AND u.outcome = 'success'
 _REFUSED_ISSUE = """
 SELECT count(*) AS requests, min(i.issued_at) AS first_at, max(i.issued_at) AS last_at
 FROM issuance i
+JOIN clock_error k ON k.source = i.source AND k.tenant IS NOT DISTINCT FROM i.tenant AND k.log = 'issuance'
 JOIN (SELECT source, min(certain_from) AS certain_from FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)
-      GROUP BY source) e ON e.source = i.source AND i.issued_at > e.certain_from
+      GROUP BY source) e ON e.source = i.source AND i.issued_at - to_microseconds((k.offset_s * 1000000)::BIGINT) > e.certain_from
 WHERE i.outcome = 'denied' AND i.kind IN ('token', 'refresh', 'exchange') AND i.issued_at < $until
   AND ({own_i} OR (i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_token)
        OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token)
@@ -86,14 +87,14 @@ ASOF JOIN counted u ON u.source = r.source AND u.surely_at > r.certain_from
 
 # A revocation ends what its own source issued. Calls elsewhere by the same client or person are told, not judged, unless a token joins them.
 _ELSEWHERE = """
-SELECT r.source, r.revoked_at, r.revocation_event, c.source AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
+SELECT r.source, r.record.seen_at AS revoked_at, r.revocation_event, c.source AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
 FROM effective_revocation r
 JOIN case_call u ON u.outcome = 'success'
 JOIN named_caller c ON c.caller_id = u.caller_id AND c.source <> r.source
 {clock}
 ANTI JOIN revoked_caller v ON v.source = r.source AND v.revocation_event = r.revocation_event AND v.caller_id = c.caller_id
 WHERE r.target_kind IN ('client', 'subject', 'policy') AND {own_r} AND {surely_at} > r.certain_from
-GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
+GROUP BY ALL ORDER BY revoked_at, r.revocation_event, c.source
 """
 
 # The same where only the id is one, in a gateway's log say: nothing shows that it is, and nobody should read that no call came.

@@ -71,12 +71,12 @@ WHERE t.issued_at < $until
 
 CALLS = """
 WITH revoked AS (
-    SELECT caller_id, min(revoked_at) AS revoked_at, min(certain_from) FILTER (known) AS certain_from, max(covered_until) AS covered_until,
-           arg_min(record, revoked_at) AS record
+    SELECT caller_id, min(revoked_true) AS revoked_true, min(certain_from) FILTER (known) AS certain_from,
+           max(covered_until - (revoked_at - revoked_true)) AS covered_true, arg_min(record, revoked_true) AS record
     FROM (
-        SELECT caller_id, revoked_at, certain_from, covered_until, record, why_unknown IS NULL AS known FROM revoked_caller
+        SELECT caller_id, revoked_at, revoked_true, certain_from, covered_until, record, why_unknown IS NULL AS known FROM revoked_caller
         UNION ALL
-        SELECT c.caller_id, v.revoked_at, v.certain_from, v.covered_until, v.record, v.doubt IS NULL
+        SELECT c.caller_id, v.revoked_at, v.revoked_true, v.certain_from, v.covered_until, v.record, v.doubt IS NULL
         FROM named_caller c JOIN covered_token v ON v.source = c.source AND v.token_id IS NULL AND c.token_id IS NULL AND v.grant_id = c.grant_id
     )
     SEMI JOIN focus_caller USING (caller_id)
@@ -84,14 +84,13 @@ WITH revoked AS (
 )
 SELECT u.usage_id, u.used_at, u.outcome::VARCHAR AS outcome, u.denial_reason::VARCHAR AS denial_reason, u.status,
        u.caller_id, u.target_id, u.resource_id, u.response_bytes, u.tool_call_id, u.event_id, u.batch_id, u.line_no,
+       u.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT) AS used_true,
        CASE WHEN u.outcome <> 'success' THEN 'denied'
-            WHEN r.caller_id IS NULL OR u.used_at < date_trunc('second', r.revoked_at)
-                OR u.used_at >= r.covered_until
+            WHEN r.caller_id IS NULL OR used_true < r.revoked_true OR used_true >= r.covered_true
                 -- by this call itself it was ended
                 OR (u.batch_id = r.record.batch_id AND u.line_no = r.record.line_no) THEN 'normal'
             WHEN u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from THEN 'violation'
-            WHEN u.used_at >= r.revoked_at THEN 'indeterminate'
-            ELSE 'normal' END AS state
+            ELSE 'indeterminate' END AS state
 FROM usage_row u
 JOIN focus_caller USING (caller_id)
 JOIN named_caller c USING (caller_id)
@@ -179,7 +178,7 @@ SELECT x.source, x.token_id, x.token_kind, x.kind, x.client_id, x.subject_id, x.
         JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
         WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success' AND u.used_at < $until
           AND u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > e.certain_from) AS calls_after,
-       (SELECT min(v.revoked_at) FROM covered_token v
+       (SELECT min(v.record.seen_at) FROM covered_token v
         WHERE v.source = x.source AND v.token_id = x.token_id AND v.alive IS DISTINCT FROM false AND v.revoked_at < $until) AS revoked_at
 FROM focus_child x
 WHERE x.issued_at < $until
@@ -273,7 +272,7 @@ SELECT coalesce(a.token_name, regexp_extract(a.grant_id, '[^:]*$')) AS token_nam
 FROM ambiguous_revocation a
 SEMI JOIN (FROM effective_revocation WHERE doubt = 'name') e ON e.source = a.source AND e.revocation_event = a.revocation_event
 ANTI JOIN (FROM effective_revocation WHERE doubt IS NULL AND target_kind = 'grant') o
-    ON o.source = a.source AND o.grant_id = a.grant_id AND o.revoked_at >= a.issued_at AND o.revoked_at < a.revoked_at
+    ON o.source = a.source AND o.grant_id = a.grant_id AND o.revoked_at >= a.issued_at AND o.record.seen_at < a.revoked_at
 WHERE a.revoked_at < $until AND (a.source, a.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
 GROUP BY ALL ORDER BY a.revoked_at, a.revocation_event
 """

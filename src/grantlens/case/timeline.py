@@ -25,12 +25,24 @@ STRETCHES = 400
 """Stretches that a lane is cut into then."""
 
 _LANES = """
-WITH held AS (
-    SELECT g.valid_from, least(g.valid_until, l.closed_at, $until) AS held_until, l.doubt.at AS doubted_from,
+WITH logged AS (
+    SELECT r.source, r.revoked_at + k.by_issuance AS moment, min(r.revoked_at) AS logged_at
+    FROM revocation r
+    JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
+    WHERE k.offset_s <> k.issuance_offset_s
+    GROUP BY r.source, moment
+),
+-- What ended or was narrowed is drawn where the log of that has it.
+held AS (
+    SELECT coalesce(f.logged_at, g.valid_from) AS valid_from, coalesce(u.logged_at, least(g.valid_until, l.closed_at, $until)) AS held_until,
+           coalesce(d.logged_at, l.doubt.at) AS doubted_from,
            coalesce(array_to_string(g.scopes, ' '), 'scopes not logged') || ' (' || g.grant_id || ')' AS label
     FROM grant_state g JOIN focus_grant USING (source, grant_id)
     LEFT JOIN grant_life l USING (source, grant_id, opened_at)
-    WHERE g.valid_from < $until
+    LEFT JOIN logged f ON f.source = g.source AND f.moment = g.valid_from
+    LEFT JOIN logged u ON u.source = g.source AND u.moment = least(g.valid_until, l.closed_at)
+    LEFT JOIN logged d ON d.source = g.source AND d.moment = l.doubt.at
+    WHERE coalesce(f.logged_at, g.valid_from) < $until
 ),
 -- From when on it may have been over it is a stretch of its own.
 granted AS (

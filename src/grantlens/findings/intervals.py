@@ -14,17 +14,17 @@ NEEDS = ("revoked_use", "covered_token", "effective_revocation")
 """Relations that must be worked out."""
 
 SQL = """
-SELECT u.revocation_event, u.source, u.tenant, u.client_id, u.subject_id, u.token_id, u.grant_id, u.resource_server, u.revoked_at,
+SELECT u.revocation_event, u.source, u.tenant, u.client_id, u.subject_id, u.token_id, u.grant_id, u.resource_server, u.logged_at AS revoked_at,
        u.target_kind, u.initiator, u.last_success_s, u.first_denial_s, u.lag_lower_s, u.lag_upper_s,
        u.uses_after, u.censored, u.attempts, u.allowed_s, u.join_key
 FROM revoked_use u
-WHERE u.revoked_at >= $since AND u.why_unknown IS NULL
+WHERE u.logged_at >= $since AND u.why_unknown IS NULL
 UNION ALL
 -- Nothing was tried afterwards, or nobody knows of whose access it was: the lag may be anything. Leaving these out would make every quantile too small.
-SELECT r.revocation_event, r.source, r.tenant, r.client_id, r.subject_id, r.token_id, r.grant_id, NULL, r.revoked_at,
+SELECT r.revocation_event, r.source, r.tenant, r.client_id, r.subject_id, r.token_id, r.grant_id, NULL, r.record.seen_at,
        r.target_kind, r.initiator, NULL, NULL, 0, NULL, 0, 'right', 0, NULL, NULL
 FROM effective_revocation r
-WHERE r.revoked_at >= $since AND r.revoked_at < $until
+WHERE r.record.seen_at >= $since AND r.record.seen_at < $until
   AND NOT EXISTS (SELECT 1 FROM revoked_use u WHERE u.source = r.source AND u.revocation_event = r.revocation_event AND u.why_unknown IS NULL)
   AND EXISTS (SELECT 1 FROM covered_token c
               WHERE c.source = r.source AND c.revocation_event = r.revocation_event AND c.alive IS DISTINCT FROM false)

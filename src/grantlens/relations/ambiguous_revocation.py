@@ -6,7 +6,7 @@ RELATION = Relation(
     "ambiguous_revocation",
     "GitHub's log says that a personal access token ended by naming its owner and the token's name, and a name may be "
     "used again. One row for each such revocation and each token that had the name, where more than one had it. "
-    "issued_before tells whether the token was issued by then: that order in time is all that speaks for it, and two "
+    "issued_before tells whether the token was issued by then, by the clock of the issuance log: that order in time is all that speaks for it, and two "
     "tokens that were both issued before stay candidates. Nothing is decided here.",
     """
 WITH candidate AS (
@@ -18,9 +18,11 @@ WITH candidate AS (
     QUALIFY count(*) OVER (PARTITION BY source, grant_id) > 1
 )
 SELECT r.source, r.tenant, r.event_id AS revocation_event, r.revoked_at, r.grant_id, r.client_name AS token_name,
-       r.subject_id, c.token_id, c.issued_at, c.issued_at <= r.revoked_at AS issued_before, r.batch_id, r.line_no
+       r.subject_id, c.token_id, c.issued_at, c.issued_at <= r.revoked_at + k.by_issuance AS issued_before, r.batch_id, r.line_no
 FROM revocation r
+JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
 JOIN candidate c ON c.source = r.source AND c.grant_id = r.grant_id
 WHERE r.target_kind = 'grant' AND r.token_id IS NULL AND r.outcome = 'success' AND r.kind IN ('revoke', 'disable')
 """,
+    needs=("clock_error",),
 )

@@ -189,7 +189,7 @@ target AS (
 ),
 -- What ends all of a client or person, or all that was issued until then; people as the issuer of the tokens names them.
 ended_whole AS (
-    SELECT r.source, r.revocation_event, r.target_kind, r.client_id, coalesce(s.object_id, r.subject_id) AS subject_id, r.revoked_at
+    SELECT r.source, r.revocation_event, r.target_kind, r.client_id, coalesce(s.object_id, r.subject_id) AS subject_id, r.revoked_true
     FROM ended r
     LEFT JOIN same_subject s ON s.source = r.source AND s.id = lower(r.subject_id)
     WHERE r.target_kind IN ('client', 'subject') OR (r.target_kind = 'policy' AND r.grant_id IS NULL)
@@ -200,7 +200,7 @@ told_twice AS (
     FROM ended_whole r
     JOIN (VALUES {OF_ANOTHER}) o(source, issuer) ON o.source = r.source
     JOIN ended_whole i ON i.source = o.issuer AND i.target_kind = r.target_kind AND i.client_id IS NOT DISTINCT FROM r.client_id
-        AND i.subject_id IS NOT DISTINCT FROM r.subject_id AND abs(epoch(i.revoked_at - r.revoked_at)) <= 60
+        AND i.subject_id IS NOT DISTINCT FROM r.subject_id AND abs(epoch(i.revoked_true - r.revoked_true)) <= 60
 ),
 -- Tokens of which only calls tell. Joined on what is equal, one way after the other.
 called AS (
@@ -284,7 +284,7 @@ reopened AS (
     FROM (SELECT DISTINCT source, grant_id, opened_at FROM state)
     WINDOW in_turn AS (PARTITION BY source, grant_id ORDER BY opened_at)
 )
-SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.revoked_true, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, x.doubt,
        t.token_id, x.token_tenant, t.tenant AS issued_in, t.token_kind, t.grant_id, t.client_id, t.subject_id, t.scopes, t.issued_at, t.expires_at,
        least(coalesce(n.renewed_at, 'infinity'::TIMESTAMPTZ), coalesce(u.undone_at, 'infinity'::TIMESTAMPTZ)) AS covered_until,
@@ -298,7 +298,7 @@ LEFT JOIN undone u ON u.source = x.source AND u.revocation_event = x.revocation_
 WHERE t.issued_at <= r.revoked_at
 UNION ALL
 -- The token that a revocation names, though its issuance is not in the log.
-SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.revoked_true, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.doubt,
        r.token_id, r.tenant, NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        'infinity'::TIMESTAMPTZ, true, NULL
@@ -306,7 +306,7 @@ FROM ended r
 ANTI JOIN every_token t ON t.source = r.source AND t.token_id = r.token_id AND {meant_by("r.tenant", "t")}
 WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
 UNION ALL
-SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.revoked_true, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, CASE WHEN r.tenant IS NOT NULL AND c.tenant IS NULL THEN 'tenant' ELSE r.doubt END,
        c.token_id, c.tenant, NULL, NULL, NULL, c.client_id, c.subject_id, NULL, c.issued_at, NULL,
        coalesce(u.undone_at, 'infinity'::TIMESTAMPTZ), false, NULL
@@ -315,10 +315,10 @@ JOIN ended r USING (source, revocation_event)
 LEFT JOIN undone u USING (source, revocation_event)
 WHERE c.issued_at <= r.revoked_at AND coalesce(c.issued_at < r.issued_before, true) AND coalesce(c.tenant = r.tenant, true)
   -- Of what was not shown after the end nobody knows whether it still worked.
-  AND c.last_used_at >= date_trunc('second', r.revoked_at) - to_microseconds((r.offset_s * 1000000)::BIGINT)
+  AND c.last_used_at >= r.revoked_true - (r.record.seen_at - date_trunc('second', r.record.seen_at))
 UNION ALL
 -- The grant, for calls that name no token.
-SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.revoked_true, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.doubt,
        NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
        -- A consent in the moment of the revocation opens the grant, and does not end what the revocation covers.
@@ -327,7 +327,7 @@ FROM ended r
 JOIN state g ON g.source = r.source AND g.ended_by = r.revocation_event
 JOIN reopened o ON o.source = g.source AND o.grant_id = g.grant_id AND o.opened_at = g.opened_at
 UNION ALL
-SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.revoked_true, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.doubt,
        NULL, NULL, NULL, NULL, p.grant_id, p.client_id, p.subject_id, NULL, p.opened_at, NULL, u.undone_at, false, true
 FROM paused p
@@ -335,7 +335,7 @@ JOIN ended r USING (source, revocation_event)
 JOIN undone u USING (source, revocation_event)
 UNION ALL
 -- The grants that one may have ended, though it is not known of which, until they are given again.
-SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.revoked_true, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, d.doubt,
        NULL, NULL, NULL, NULL, d.grant_id, d.client_id, d.subject_id, NULL, d.opened_at, NULL,
        least(coalesce(min(d.ended_at), 'infinity'::TIMESTAMPTZ), coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ),
@@ -348,7 +348,7 @@ WHERE d.opened_at < r.revoked_at AND (d.ended_at IS NULL OR d.ended_at > r.revok
 GROUP BY ALL
 UNION ALL
 -- The grant that a revocation names, though it is older than the log, until it is given again.
-SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.revoked_true, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.doubt,
        NULL, NULL, NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        least(coalesce(min(o.opened_at) FILTER (o.opened_at > r.revoked_at), 'infinity'::TIMESTAMPTZ), coalesce(min(u.undone_at), 'infinity'::TIMESTAMPTZ)),

@@ -8,7 +8,7 @@ RELATION = Relation(
     "For each decision to revoke the access that it is about and that had been opened by then: each life of a grant as grant_life has it or, where it "
     "is about a token, the token, with the moment at which it ended. ended_by is NULL where it ended by itself. doubt is that of the life: by which "
     "revocation it may have ended before, though the logs do not tell. unnamed_at is from when on it may have ended without any that names it, as a "
-    "token of it has no id in the log. kept_at is when it was taken back for this access.",
+    "token of it has no id in the log. Its times are set right by the offset of their clock; logged_end is closed_at as its log has it. kept_at is when it was taken back for this access.",
     f"""
 -- Where no consent stands behind a grant it ends with the last of its tokens.
 WITH unnamed AS (
@@ -47,9 +47,22 @@ met AS (
     UNION ALL
     SELECT d.decision_no, h.* FROM decided d JOIN subject s USING (decision_no) JOIN held h ON h.subject_id = s.id AND coalesce(s.source, h.source) = h.source
     WHERE d.token_id IS NULL AND d.grant_id IS NULL AND d.client_id IS NULL AND h.token_id IS NULL
+),
+-- A decision is dated by no log: what it is held against is set right.
+timed AS (
+    SELECT m.* EXCLUDE (ahead) REPLACE (m.opened_at - ahead AS opened_at, m.closed_at - ahead AS closed_at, m.unnamed_at - ahead AS unnamed_at,
+                        CASE WHEN m.doubt IS NOT NULL THEN {{'at': m.doubt.at - ahead, 'by': m.doubt.by, 'why': m.doubt.why}} END AS doubt),
+           coalesce(e.logged_at, m.closed_at) AS logged_end
+    FROM (
+        SELECT m.*, to_microseconds((k.offset_s * 1000000)::BIGINT) AS ahead
+        FROM met m JOIN clock_error k ON k.source = m.source AND k.tenant IS NOT DISTINCT FROM m.tenant AND k.log = 'issuance'
+    ) m
+    LEFT JOIN (
+        SELECT source, revocation_event, revoked_at, min(record.seen_at) AS logged_at FROM effective_revocation GROUP BY ALL
+    ) e ON e.source = m.source AND e.revocation_event = m.ended_by AND e.revoked_at = m.closed_at
 )
 SELECT d.decision_no, d.decided_at, m.* EXCLUDE (decision_no), min(b.kept_at) AS kept_at
-FROM met m
+FROM timed m
 JOIN decided d ON d.decision_no = m.decision_no
     AND coalesce(d.source, m.source) = m.source AND coalesce(d.tenant, m.tenant) IS NOT DISTINCT FROM m.tenant
     AND (d.client_id IS NULL OR (m.decision_no, m.client_id) IN (SELECT (decision_no, id) FROM client WHERE coalesce(source, m.source) = m.source))
@@ -60,6 +73,6 @@ LEFT JOIN taken_back b ON b.decision_no = m.decision_no
 WHERE m.opened_at <= d.decided_at
 GROUP BY ALL
 """,
-    needs=("decided", "decided_party", "taken_back", "grant_life", "token_life"),
+    needs=("decided", "decided_party", "taken_back", "grant_life", "token_life", "effective_revocation", "clock_error"),
     windowed=True,
 )

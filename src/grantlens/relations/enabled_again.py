@@ -5,12 +5,13 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "enabled_again",
     "For each disabling of a client, a person or a grant when the log tells that the same was enabled again: its first enabling afterwards that "
-    "succeeded, in the same tenant where both name one. What was deleted is not enabled again.",
+    "succeeded, in the same tenant where both name one, by the clock of the issuance log.",
     """
 WITH enabled AS (
     SELECT r.source, r.tenant, r.target_kind::VARCHAR AS target_kind, r.grant_id, coalesce(a.app_id, r.client_id) AS client_id, r.subject_id,
-           r.revoked_at AS enabled_at
+           r.revoked_at + k.by_issuance AS enabled_at
     FROM revocation r
+    JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
     LEFT JOIN same_client a ON a.source = r.source AND a.id = r.client_id
     WHERE r.kind = 'enable' AND r.outcome = 'success'
 ),
@@ -40,5 +41,5 @@ SELECT source, revocation_event, min(enabled_at) AS enabled_at
 FROM of_same
 GROUP BY source, revocation_event
 """,
-    needs=("effective_revocation", "same_client"),
+    needs=("effective_revocation", "same_client", "clock_error"),
 )

@@ -7,7 +7,7 @@ RELATION = Relation(
     "For each end of a grant from when something is proven to come after it, before the error of that something's own clock, and when "
     "the grant was given again, set right by the offset of the clock that tells it: infinity where it was not.",
     """
--- By clocks that are set right it may have ended before it was given: no end comes before its beginning, or what follows would lie after two ends.
+-- Where the clocks of its tenants differ, it may have ended before it was given: no end comes before its beginning, or what follows would lie after two ends.
 SELECT g.source, g.grant_id, greatest(r.certain_from, g.opened_true) AS certain_from, coalesce(g.reopened_at, 'infinity'::TIMESTAMPTZ) AS reopened_at,
        coalesce(g.reopened_true, 'infinity'::TIMESTAMPTZ) AS reopened_true
 FROM (

@@ -9,8 +9,8 @@ RELATION = Relation(
     "opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
     "consent in the log is opened by its first token and holds what its tokens held. The scopes are not known before the first record that names "
     "any, nor from a consent that does not say to what, nor a downgrade of which the logs do not tell whether it is of this tenant. taken are the scopes "
-    "that were taken away and not given again, with when and by which downgrade. from_true and until_true are valid_from and valid_until set right by the "
-    "offset of the clock of the log that tells of each.",
+    "that were taken away and not given again, with when and by which downgrade. All moments are by the clock of the issuance log; "
+    "from_true and until_true are valid_from and valid_until set right by its offset.",
     """
 WITH opening AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_name, subject_kind,
@@ -36,27 +36,27 @@ ended AS (
     FROM effective_revocation ANTI JOIN enabled_again USING (source, revocation_event)
 ),
 ending AS (
-    SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s) AS offset_s, min(r.revocation_event) AS revocation_event
+    SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event) AS revocation_event
     FROM ended r
     JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
     WHERE r.target_kind = 'grant' AND r.doubt IS NULL
     GROUP BY ALL
     UNION
-    SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s), min(r.revocation_event)
+    SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
     FROM ended r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id
         AND (r.tenant IS NULL OR p.tenant = r.tenant)
     WHERE r.target_kind = 'client' AND r.doubt IS NULL AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
-    SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s), min(r.revocation_event)
+    SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
     FROM ended r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id = r.subject_id
         AND (r.tenant IS NULL OR p.tenant = r.tenant)
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND r.doubt IS NULL AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
-    SELECT p.source, p.grant_id, r.revoked_at, min(r.offset_s), min(r.revocation_event)
+    SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
     FROM ended r
     JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id
         AND (r.tenant IS NULL OR p.tenant = r.tenant)
@@ -83,7 +83,7 @@ interval_of AS (
     GROUP BY ALL
 ),
 downgrade AS (
-    SELECT r.source, r.tenant, event_id, revoked_at, target_kind, grant_id, client_id, subject_id, scopes_removed, k.offset_s
+    SELECT r.source, r.tenant, event_id, r.revoked_at + k.by_issuance AS revoked_at, target_kind, grant_id, client_id, subject_id, scopes_removed
     FROM revocation r
     JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
     WHERE kind = 'downgrade' AND outcome = 'success' AND target_kind NOT IN ('token', 'credential', 'session')
@@ -96,25 +96,25 @@ of_several AS (
     SELECT source, client_id, NULL, true FROM grant_party GROUP BY source, client_id HAVING min(tenant) < max(tenant)
 ),
 downgraded AS (
-    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.offset_s, r.scopes_removed, false AS unsure
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, false AS unsure
     FROM downgrade r
     JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
     WHERE r.target_kind NOT IN ('client', 'subject')
     UNION ALL
-    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.offset_s, r.scopes_removed, CASE WHEN r.tenant IS NULL THEN s.source IS NOT NULL ELSE p.tenant IS NULL END
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, CASE WHEN r.tenant IS NULL THEN s.source IS NOT NULL ELSE p.tenant IS NULL END
     FROM downgrade r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id
         AND coalesce(p.tenant = r.tenant, true)
     LEFT JOIN of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.subject_id IS NOT DISTINCT FROM p.subject_id AND NOT s.of_client
     WHERE r.grant_id IS NULL AND r.target_kind NOT IN ('client', 'subject')
     UNION ALL
-    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.offset_s, r.scopes_removed, CASE WHEN r.tenant IS NULL THEN s.source IS NOT NULL ELSE p.tenant IS NULL END
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, CASE WHEN r.tenant IS NULL THEN s.source IS NOT NULL ELSE p.tenant IS NULL END
     FROM downgrade r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND coalesce(p.tenant = r.tenant, true)
     LEFT JOIN of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.of_client
     WHERE r.target_kind = 'client'
     UNION ALL
-    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.offset_s, r.scopes_removed, r.tenant IS NOT NULL AND p.tenant IS NULL
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, r.tenant IS NOT NULL AND p.tenant IS NULL
     FROM downgrade r
     JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id AND coalesce(p.tenant = r.tenant, true)
     WHERE r.target_kind = 'subject'
@@ -175,46 +175,19 @@ segment AS (
     LEFT JOIN held h USING (source, grant_id, opened_at, changed_at)
     WHERE b.changed_at IS NOT NULL
     GROUP BY b.source, b.grant_id, b.opened_at, b.changed_at
-),
--- Moments that the clock of their log stamps too late or too early, which few do, and by how much.
-moved AS (
-    SELECT source, grant_id, stamp, min(offset_s) AS offset_s
-    FROM (
-        SELECT o.source, o.grant_id, o.changed_at AS stamp, k.offset_s
-        FROM opening o
-        JOIN clock_error k ON k.source = o.source AND k.tenant IS NOT DISTINCT FROM o.tenant AND k.log = 'issuance'
-        UNION ALL
-        SELECT source, grant_id, revoked_at, offset_s FROM ending
-        UNION ALL
-        SELECT source, grant_id, revoked_at, offset_s FROM downgraded
-    )
-    WHERE offset_s <> 0
-    GROUP BY source, grant_id, stamp
-),
-lasting AS (
-    SELECT s.* EXCLUDE (next_change) REPLACE (
-               CASE WHEN s.valid_from >= n.named_from AND s.valid_from < coalesce(n.vague_from, 'infinity'::TIMESTAMPTZ) THEN coalesce(s.scopes, []) END AS scopes),
-           coalesce(s.next_change, i.ended_at, 'infinity'::TIMESTAMPTZ) AS valid_until, i.ended_at, i.ended_by,
-           p.tenant, p.client_id, p.client_name, p.subject_id, p.subject_name, p.subject_kind, p.by_consent
-    FROM segment s
-    JOIN interval_of i USING (source, grant_id, opened_at)
-    JOIN grant_party p USING (source, grant_id)
-    JOIN scope_told n USING (source, grant_id, opened_at)
 )
-SELECT l.source, l.tenant, l.grant_id, l.client_id, l.client_name, l.subject_id, l.subject_name, l.subject_kind,
-       l.opened_at, l.ended_at, l.ended_by, l.valid_from, l.valid_until, l.scopes, l.taken, l.by_consent,
-       -- In the order of the stamps: what is set right is no earlier than what came before it.
-       greatest(max(l.from_true) OVER until_then, max(l.until_true) OVER before_it) AS from_true,
-       max(l.until_true) OVER until_then AS until_true
-FROM (
-    SELECT l.*, l.valid_from - to_microseconds((coalesce(f.offset_s, 0) * 1000000)::BIGINT) AS from_true,
-           l.valid_until - to_microseconds((coalesce(u.offset_s, 0) * 1000000)::BIGINT) AS until_true
-    FROM lasting l
-    LEFT JOIN moved f ON f.source = l.source AND f.grant_id = l.grant_id AND f.stamp = l.valid_from
-    LEFT JOIN moved u ON u.source = l.source AND u.grant_id = l.grant_id AND u.stamp = l.valid_until
-) l
-WINDOW until_then AS (PARTITION BY l.source, l.grant_id ORDER BY l.valid_from ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
-       before_it AS (PARTITION BY l.source, l.grant_id ORDER BY l.valid_from ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+SELECT s.source, p.tenant, s.grant_id, p.client_id, p.client_name, p.subject_id, p.subject_name, p.subject_kind,
+       s.opened_at, i.ended_at, i.ended_by, s.valid_from,
+       coalesce(s.next_change, i.ended_at, 'infinity'::TIMESTAMPTZ) AS valid_until,
+       CASE WHEN s.valid_from >= n.named_from AND s.valid_from < coalesce(n.vague_from, 'infinity'::TIMESTAMPTZ) THEN coalesce(s.scopes, []) END AS scopes,
+       s.taken, p.by_consent,
+       s.valid_from - to_microseconds((k.offset_s * 1000000)::BIGINT) AS from_true,
+       coalesce(s.next_change, i.ended_at, 'infinity'::TIMESTAMPTZ) - to_microseconds((k.offset_s * 1000000)::BIGINT) AS until_true
+FROM segment s
+JOIN interval_of i USING (source, grant_id, opened_at)
+JOIN grant_party p USING (source, grant_id)
+JOIN scope_told n USING (source, grant_id, opened_at)
+JOIN clock_error k ON k.source = s.source AND k.tenant IS NOT DISTINCT FROM p.tenant AND k.log = 'issuance'
 """,
     needs=("issued", "effective_revocation", "enabled_again", "clock_error"),
 )

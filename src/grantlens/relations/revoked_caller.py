@@ -13,7 +13,7 @@ RELATION = Relation(
 WITH of_id AS (
     SELECT DISTINCT source, token_id, homes FROM tenant_token
 )
-SELECT c.caller_id, v.source, v.revocation_event, v.token_id, v.token_tenant, v.revoked_at, v.certain_from, v.covered_until, v.record,
+SELECT c.caller_id, v.source, v.revocation_event, v.token_id, v.token_tenant, v.revoked_at, v.revoked_true, v.certain_from, v.covered_until, v.record,
        coalesce({why_doubted("v.doubt")},
             {why_unknown("v.token_tenant", "c.tenant", "h.homes")}) AS why_unknown
 FROM covered_token v

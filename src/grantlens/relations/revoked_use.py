@@ -23,7 +23,7 @@ EXPLANATION = (
 RELATION = Relation(
     "revoked_use",
     "For each revocation, covered token (or grant) and resource server: what was tried after the revocation, "
-    "in differences of logged times, each set right by the offset of its clock, and in bounds widened by the clock errors. A success is proven to "
+    "from revoked_at by the clock of the issuance log and logged_at as its record has it, in differences of logged times, each set right by the offset of its clock, and in bounds widened by the clock errors. A success is proven to "
     "be after the revocation only if the two clocks' intervals do not touch; one in the same second counts as "
     "touching. Only a refusal because of the token, before its expiry, is a denial. The bounds describe the "
     "end of the last success (T2 of an uneven enforcement). allowed_s is the window in which the server is "
@@ -36,7 +36,7 @@ WITH over AS (
     SELECT *, NULL AS session_id FROM covered_token
     UNION ALL
     -- The session itself, until it is opened again: what is refreshed or exchanged within it opens nothing.
-    SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+    SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.revoked_true, r.certain_from, r.before_s, r.after_s,
            r.target_kind, r.initiator, r.record, r.doubt,
            NULL, NULL, NULL, NULL, NULL, r.client_id, r.subject_id, NULL, NULL, NULL,
            coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ), true, NULL, r.session_id
@@ -48,10 +48,7 @@ WITH over AS (
 ),
 -- Times that end in _true are set right by the offset of their clock.
 ended_access AS (
-    SELECT v.*, v.revoked_at - to_microseconds((k.offset_s * 1000000)::BIGINT) AS revoked_true,
-           date_trunc('second', v.revoked_at) - to_microseconds((k.offset_s * 1000000)::BIGINT) AS ended_true
-    FROM over v
-    JOIN clock_error k ON k.source = v.source AND k.tenant IS NOT DISTINCT FROM v.tenant AND k.log = 'revocation'
+    SELECT *, record.seen_at AS logged_at, revoked_true - (logged_at - date_trunc('second', logged_at)) AS ended_true FROM over
 ),
 -- The tenants that have a session of an id that was ended.
 session_home AS (
@@ -83,8 +80,8 @@ met AS (
     JOIN revoked_caller c ON c.source = v.source AND c.revocation_event = v.revocation_event AND c.token_id = v.token_id
         AND c.token_tenant IS NOT DISTINCT FROM v.token_tenant
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
-    WHERE v.revoked_at < $until
-      AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent_token n WHERE n.source = v.source AND n.token_id = v.token_id))
+    WHERE v.logged_at < $until
+      AND (v.logged_at >= $since OR EXISTS (SELECT 1 FROM recent_token n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
     SELECT v.*, c.caller_id, c.join_key, coalesce("""
     + why_doubted("v.doubt")
@@ -94,8 +91,8 @@ met AS (
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
     JOIN usage_caller k ON k.caller_id = c.caller_id
     ANTI JOIN revoked_caller x ON x.source = v.source AND x.revocation_event = v.revocation_event AND x.caller_id = c.caller_id
-    WHERE v.token_id IS NULL AND v.revoked_at < $until
-      AND (v.revoked_at >= $since
+    WHERE v.token_id IS NULL AND v.logged_at < $until
+      AND (v.logged_at >= $since
            OR EXISTS (SELECT 1 FROM recent_grant n WHERE n.source = v.source AND n.grant_id = v.grant_id))
     UNION ALL
     SELECT v.*, c.caller_id, 'session', """
@@ -106,7 +103,7 @@ met AS (
     LEFT JOIN session_home h ON h.source = v.source AND h.session_id = v.session_id
     JOIN named_caller c ON c.caller_id = k.caller_id AND NOT c.token_known
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
-    WHERE v.revoked_at < $until
+    WHERE v.logged_at < $until
 ),
 watched AS (
     -- Each tenant's token is told by itself; where it is not known whose it was, the calls of each tenant.
@@ -183,7 +180,7 @@ allowed AS (
     SELECT s.*,
            CASE WHEN s.why_unknown IS NOT NULL THEN s.caller_tenant WHEN v.tenant <> v.token_tenant THEN v.token_tenant
                 ELSE coalesce(v.tenant, s.caller_tenant) END AS tenant,
-           v.revoked_at, v.revoked_true, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
+           v.revoked_at, v.logged_at, v.revoked_true, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
            v.record, s.successes + s.denials + 1 AS events,
            v.token_kind, coalesce(v.client_id, s.caller_client_id) AS client_id, coalesce(v.subject_id, s.caller_subject_id) AS subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
            """
@@ -213,7 +210,7 @@ SELECT * EXCLUDE (apart, use_before_s, use_after_s, before_s, after_s, certain_f
            > certain_from + to_microseconds((allowed_s * 1000000)::BIGINT) AS beyond_allowed,
        last_success_at > denial_between_at AS flapped
 FROM allowed
-WHERE revoked_at >= $since OR last_success_at >= $since
+WHERE logged_at >= $since OR last_success_at >= $since
 """,
     needs=(
         "covered_token",

@@ -27,9 +27,10 @@ calling AS (
     JOIN changing d ON d.source = c.source
 ),
 downgrade AS (
-    SELECT r.source, r.tenant, r.event_id, r.revoked_at, r.target_kind, r.token_id, r.grant_id, r.scopes_removed,
+    SELECT r.source, r.tenant, r.event_id, r.revoked_at + k.by_issuance AS revoked_at, r.target_kind, r.token_id, r.grant_id, r.scopes_removed,
            CASE WHEN r.target_kind IN ('client', 'grant') THEN coalesce(a.app_id, r.client_id) END AS of_client,
-           r.revoked_at - to_microseconds((k.offset_s * 1000000)::BIGINT) AS revoked_true, k.before_s, k.after_s
+           r.revoked_at - to_microseconds((k.offset_s * 1000000)::BIGINT) AS revoked_true,
+           k.error_s + k.issuance_offset_s AS before_s, k.error_s + k.grid_s - k.issuance_offset_s AS after_s
     FROM revocation r
     JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
     LEFT JOIN same_client a ON a.source = r.source AND a.id = r.client_id

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Parameter, Rule
 
 RULE = Rule(
     id="PRV-4",
-    version=11,
+    version=12,
     name="broader_than_needed",
     key=("grant_id", "scope"),
     question="For which used scopes would a narrower one have been enough for every call seen?",

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-3",
-    version=11,
+    version=12,
     name="cascade_failure",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which access tokens went on working after their grant or refresh token was revoked?",
@@ -35,7 +35,7 @@ SELECT CASE WHEN why_unknown IS NOT NULL OR allowed_s IS NULL THEN 'indeterminat
            'reason': CASE WHEN why_unknown IS NOT NULL THEN why_unknown
                           WHEN allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
        join_key, calls, [record] AS records,
-       'usage' AS about_log, revoked_at AS about_from, last_attempt_at AS about_until
+       'usage' AS about_log, logged_at AS about_from, last_attempt_at AS about_until
 FROM revoked_use
 WHERE uses_after > 0 AND NOT is_target
   AND target_kind IN ('grant', 'token', 'credential')

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-5",
-    version=11,
+    version=12,
     name="flapping_enforcement",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Where was a revoked token refused and then accepted again?",
@@ -35,7 +35,7 @@ SELECT CASE WHEN token_id IS NULL OR why_unknown IS NOT NULL THEN 'indeterminate
            'reason': CASE WHEN why_unknown IS NOT NULL THEN why_unknown
                           WHEN token_id IS NULL THEN 'no call names a token: one may have been refused, and another let in' END}) AS detail,
        join_key, calls, [record] AS records,
-       'usage' AS about_log, revoked_at AS about_from, last_attempt_at AS about_until
+       'usage' AS about_log, logged_at AS about_from, last_attempt_at AS about_until
 FROM revoked_use
 WHERE flapped
 """,

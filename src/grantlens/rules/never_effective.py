@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-4",
-    version=13,
+    version=14,
     name="never_effective",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which revocations never took effect while the token lived?",
@@ -47,7 +47,7 @@ SELECT CASE WHEN over AND to_the_end THEN 'violation' ELSE 'indeterminate' END A
                           WHEN NOT over THEN 'the token may live on after the window'
                           WHEN NOT to_the_end THEN 'no call was let in during the last tenth of what the token had left to live' END}) AS detail,
        join_key, calls, [record] AS records,
-       'usage' AS about_log, revoked_at AS about_from, last_attempt_at AS about_until
+       'usage' AS about_log, logged_at AS about_from, last_attempt_at AS about_until
 FROM judged
 WHERE uses_after > 0 AND denials = 0 AND alive IS DISTINCT FROM false
 """,

@@ -11,7 +11,7 @@ _MAIL = "https://mail.google.com/"
 
 RULE = Rule(
     id="PRV-5",
-    version=5,
+    version=6,
     name="wholesale_grant",
     key=("client_id", "resource_server"),
     question="Which grants hold everything that their server lists, or a scope that alone opens everything?",

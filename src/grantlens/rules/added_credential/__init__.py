@@ -22,7 +22,7 @@ _SAYS = ("issuance.kind=credential", "issuance.client_id", "issuance.consent_act
 
 RULE = Rule(
     id="GOV-4",
-    version=2,
+    version=3,
     name="added_credential",
     key=("client_id", "actor"),
     question="Which clients got a credential from somebody who had never dealt with them, while others had?",
@@ -30,7 +30,7 @@ RULE = Rule(
     remedy="Ask the client's owner and whoever made the credential before whether they know of this one. If nobody does, remove it, end the tokens that were "
     "got with it - its removal ends none -, look at what was called with it, and treat the account that made it as taken over.",
     basis="MITRE ATT&CK T1098.001 (additional cloud credentials); Microsoft, 'Midnight Blizzard: Guidance for responders on nation-state attack'",
-    needs=("known_client", "canonical_identity", "registered_client", "caller_place", "covered_time"),
+    needs=("known_client", "canonical_identity", "registered_client", "caller_place", "covered_time", "clock_error"),
     # That its maker had never dealt with the client is an absence.
     rests_on=Evidence(
         (Way(("issuance",), says=_SAYS, silence=("issuance",)),),
@@ -66,6 +66,13 @@ WITH named AS (
     WHERE name IS NOT NULL
     GROUP BY source, id
 ),
+-- By the clock of the issuance log.
+ended AS (
+    SELECT r.* REPLACE (r.revoked_at + k.by_issuance AS revoked_at)
+    FROM revocation r
+    JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
+    WHERE r.outcome = 'success'
+),
 -- Who did what to a client. A person's consent for himself is no work on the client.
 deed AS (
     SELECT source, tenant, client_id, consent_actor AS actor_id, issued_at AS done_at, kind = 'credential' AS handles
@@ -74,8 +81,8 @@ deed AS (
           OR (kind IN ('consent', 'change') AND consent_kind IS DISTINCT FROM 'user' AND consent_actor IS DISTINCT FROM subject_id))
     UNION ALL
     SELECT source, tenant, client_id, actor_id, revoked_at, target_kind = 'credential'
-    FROM revocation
-    WHERE outcome = 'success' AND actor_id IS NOT NULL AND actor_id IS DISTINCT FROM subject_id AND kind IN ('revoke', 'disable', 'downgrade')
+    FROM ended
+    WHERE actor_id IS NOT NULL AND actor_id IS DISTINCT FROM subject_id AND kind IN ('revoke', 'disable', 'downgrade')
 ),
 dealt AS (
     SELECT d.source, k.of_tenant AS tenant, k.client, coalesce(n.name, d.actor_id) AS actor, min(d.done_at) AS dealt_at,
@@ -91,7 +98,7 @@ key_since AS (
     FROM (
         SELECT source, tenant, token_id, issued_at AS since, true AS is_made FROM issuance WHERE kind = 'credential' AND outcome = 'success'
         UNION ALL
-        SELECT source, tenant, token_id, revoked_at, false FROM revocation WHERE target_kind = 'credential' AND outcome = 'success'
+        SELECT source, tenant, token_id, revoked_at, false FROM ended WHERE target_kind = 'credential'
     )
     WHERE token_id IS NOT NULL
     GROUP BY source, tenant, token_id

@@ -9,7 +9,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=15,
+    version=16,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -29,6 +29,7 @@ RULE = Rule(
         "issued",
         "opening_record",
         "covered_token",
+        "effective_revocation",
         "anybodys_end",
         "token_life",
         "covered_time",
@@ -57,17 +58,22 @@ RULE = Rule(
         ),
     ),
     sql="""
-WITH standing AS (
+-- What the revocation log tells of before the end of the window is over at it, by whichever clock.
+WITH over AS (
+    SELECT source, revocation_event FROM effective_revocation WHERE revoked_at >= $until AND record.seen_at < $until
+),
+standing AS (
     SELECT source, tenant, grant_id, min(client_id) AS client_id, min(client_name) AS client_name, min(subject_id) AS subject_id,
            max(opened_at) AS opened_at, max(opened_at) = min(first_at) AS is_first, arg_max({'scopes': scopes}, valid_from).scopes AS scopes, arg_max(coalesce(taken, []), valid_from) AS taken
-    FROM (SELECT *, min(opened_at) OVER (PARTITION BY source, grant_id) AS first_at FROM grant_state)
+    FROM (SELECT *, min(opened_at) OVER (PARTITION BY source, grant_id) AS first_at FROM grant_state) g
+    ANTI JOIN over o ON o.source = g.source AND o.revocation_event = g.ended_by
     WHERE valid_from < $until AND (ended_at IS NULL OR ended_at >= $until)
     GROUP BY source, tenant, grant_id
 ),
 refresh AS (
     SELECT source, grant_id, bool_or(lives) AS alive, bool_or(lives AND is_sure) AS surely, min(why) AS why
     FROM (SELECT *, coalesce(closed_at >= $until, true) AS lives, coalesce(doubt.revoked_at >= $until, true) AS is_sure, CASE WHEN NOT is_sure THEN doubt.why END AS why
-          FROM token_life WHERE token_kind = 'refresh' AND issued_at < $until)
+          FROM token_life t ANTI JOIN over o ON o.source = t.source AND o.revocation_event = t.ended_by WHERE token_kind = 'refresh' AND issued_at < $until)
     GROUP BY source, grant_id
 ),
 -- One consent that names it is enough, whatever others leave unsaid.

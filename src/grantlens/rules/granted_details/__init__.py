@@ -32,7 +32,7 @@ _BY_TOKEN = Way(ISSUE_USE, {ISSUE_USE: TOKEN}, (DETAILS, WORKED), brought=("deta
 
 RULE = Rule(
     id="OOS-8",
-    version=1,
+    version=2,
     name="granted_details",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted object of authorization details cover?",
@@ -127,7 +127,7 @@ candidate AS (
     FROM (FROM asked ANTI JOIN own USING (caller_id)) a
     JOIN opening o ON o.source = a.source AND o.grant_id = a.grant_id
         AND o.issued_at - to_microseconds(((a.after_s + o.before_s) * 1000000)::BIGINT) <= a.used_at
-    LEFT JOIN (SELECT source, max(after_s) AS after_s FROM clock_error WHERE log = 'revocation' GROUP BY source) r ON r.source = a.source
+    LEFT JOIN (SELECT source, max(error_s + grid_s - issuance_offset_s) AS after_s FROM clock_error WHERE log = 'revocation' GROUP BY source) r ON r.source = a.source
     WHERE o.ended_at IS NULL OR o.ended_at + to_microseconds(((a.before_s + r.after_s) * 1000000)::BIGINT) >= a.used_at
 ),
 -- Decided once for what is called, and what is granted.

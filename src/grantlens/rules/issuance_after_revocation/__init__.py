@@ -24,7 +24,7 @@ _LET_IN = "what was issued first after a client or person was disabled, and befo
 
 RULE = Rule(
     id="REV-2",
-    version=10,
+    version=11,
     name="issuance_after_revocation",
     key=("token_id",),
     question="Which tokens were issued after the revocation of their grant or refresh token, or first after their holder was disabled?",
@@ -247,7 +247,7 @@ SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
            WHEN j.proven THEN ' got a new token after the revocation, and may have got a new consent before it'
            ELSE ' got a new token so near the revocation that either may have come first' END AS title,
        j.source, j.tenant, t.client_id, t.subject_id, t.grant_id, j.token_id, t.scopes,
-       j.ended.revoked_at AS first_seen, t.issued_at AS last_seen, 2 AS events,
+       j.ended.record.seen_at AS first_seen, t.issued_at AS last_seen, 2 AS events,
        to_json({{
            'revocation_event': j.ended.event_id,
            'issued_after_s': round((epoch_us(t.issued_at) - epoch_us(j.ended.revoked_at)) / 1e6, 6),
@@ -258,14 +258,14 @@ SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
                           ELSE 'the issuance and the revocation are closer than the clocks can tell' END}}) AS detail,
        j.ended.join_key,
        [j.ended.record, {{'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id}}] AS records,
-       'issuance' AS about_log, j.ended.revoked_at AS about_from, t.issued_at AS about_until
+       'issuance' AS about_log, j.ended.record.seen_at AS about_from, t.issued_at AS about_until
 FROM judged j
 JOIN token_of_one t ON t.source = j.source AND t.token_id = j.token_id AND t.tenant IS NOT DISTINCT FROM j.home
 UNION ALL
 SELECT 'indeterminate', 'high',
        coalesce(t.client_name, u.client_name, l.client_id, 'An unnamed client') || ' got a token after '
            || CASE l.target_kind WHEN 'client' THEN 'it was disabled' ELSE 'its person was disabled' END,
-       l.source, l.home, l.client_id, l.subject_id, t.grant_id, l.token_id, t.scopes, l.ended.revoked_at, l.issued_at, 2,
+       l.source, l.home, l.client_id, l.subject_id, t.grant_id, l.token_id, t.scopes, l.ended.record.seen_at, l.issued_at, 2,
        to_json({{
            'revocation_event': l.ended.event_id,
            'issued_after_s': round((epoch_us(l.issued_at) - epoch_us(l.ended.revoked_at)) / 1e6, 6),
@@ -274,7 +274,7 @@ SELECT 'indeterminate', 'high',
        l.ended.join_key,
        [l.ended.record, CASE WHEN t.token_id IS NULL THEN u.record
                              ELSE {{'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id}} END],
-       CASE WHEN t.token_id IS NULL THEN 'usage' ELSE 'issuance' END, l.ended.revoked_at, l.issued_at
+       CASE WHEN t.token_id IS NULL THEN 'usage' ELSE 'issuance' END, l.ended.record.seen_at, l.issued_at
 FROM (FROM let_in_again ANTI JOIN told_twice USING (source, token_id)) l
 LEFT JOIN token_of_one t ON t.source = l.source AND t.token_id = l.token_id AND t.tenant IS NOT DISTINCT FROM l.home
 LEFT JOIN first_call u ON u.source = l.source AND u.token_id = l.token_id AND u.tenant IS NOT DISTINCT FROM l.home

@@ -12,7 +12,7 @@ from grantlens.rules.issuance_on_old_sign_in.examples import FIRES, SILENT, UNDE
 
 RULE = Rule(
     id="REV-12",
-    version=1,
+    version=2,
     name="issuance_on_old_sign_in",
     key=("client_id", "subject_id", "revocation_event"),
     question="Who got tokens on a sign-in from before all access of the person was revoked?",
@@ -120,7 +120,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        client || CASE WHEN sure THEN ' got a token on a sign-in from before the revocation'
                       WHEN by_session THEN ' got a token in a session from before the revocation'
                       ELSE ' got a token on a sign-in that may be from before the revocation' END AS title,
-       source, tenant, client_id, subject_id, grant_id, token_id, revoked_at AS first_seen, last_issued_at AS last_seen, len(records) AS events,
+       source, tenant, client_id, subject_id, grant_id, token_id, ended.seen_at AS first_seen, last_issued_at AS last_seen, len(records) AS events,
        to_json({
            'revocation_event': revocation_event,
            'issued_after_s': round((epoch_us(first_issued_at) - epoch_us(revoked_at)) / 1e6, 6),
@@ -129,7 +129,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'reasons': CASE WHEN NOT sure THEN reasons END}) AS detail,
        'client_subject' AS join_key,
        records,
-       'issuance' AS about_log, revoked_at AS about_from, last_issued_at AS about_until
+       'issuance' AS about_log, ended.seen_at AS about_from, last_issued_at AS about_until
 FROM told
 """,
     fires=FIRES,

@@ -8,7 +8,7 @@ _BROUGHT = ("decision",)
 
 RULE = Rule(
     id="REV-10",
-    version=9,
+    version=10,
     name="late_revocation",
     key=("client_id", "subject_id", "grant_id", "token_id", "decided_at"),
     question="Which access was to be revoked, and was revoked late or still stands?",
@@ -73,9 +73,9 @@ WITH asked AS (
     FROM decided
 ),
 access AS (
-    SELECT row_number() OVER (ORDER BY decision_no, a.source, a.grant_id, a.token_id, a.opened_at) AS access_no, a.* EXCLUDE (closed_at, ended_by, doubt),
+    SELECT row_number() OVER (ORDER BY decision_no, a.source, a.grant_id, a.token_id, a.opened_at) AS access_no, a.* EXCLUDE (closed_at, logged_end, ended_by, doubt),
            d.due_at, a.closed_at <= a.decided_at AS was_closed,
-           CASE WHEN a.closed_at < a.asked_until THEN a.closed_at END AS closed_at, CASE WHEN a.closed_at < a.asked_until THEN a.ended_by END AS ended_by,
+           CASE WHEN a.closed_at < a.asked_until THEN a.closed_at END AS closed_at, CASE WHEN a.closed_at < a.asked_until THEN a.logged_end END AS logged_end, CASE WHEN a.closed_at < a.asked_until THEN a.ended_by END AS ended_by,
            least(a.doubt.at, a.unnamed_at) AS perhaps_at, CASE WHEN a.doubt.at = perhaps_at THEN a.doubt.why ELSE 'unnamed' END AS why,
            -- Taken back in time for this access alone.
            coalesce(a.kept_at <= d.due_at AND d.due_at < d.asked_until AND coalesce(a.closed_at >= a.kept_at, true), false) AS was_kept
@@ -91,7 +91,8 @@ called AS (
     JOIN named_caller c ON c.caller_id = s.caller_id AND c.source = a.source AND (a.token_id IS NULL OR c.token_id = a.token_id)
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
     JOIN usage_row u ON u.caller_id = s.caller_id AND u.outcome = 'success' AND u.used_at >= s.valid_from AND u.used_at < s.valid_until
-        AND u.used_at >= a.decided_at AND u.used_at < coalesce(a.closed_at, a.asked_until)
+        AND u.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT) >= a.decided_at
+        AND u.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT) < coalesce(a.closed_at, a.asked_until)
     GROUP BY a.access_no
 ),
 watched AS (
@@ -105,7 +106,8 @@ watched AS (
     GROUP BY a.access_no
 ),
 ending AS (
-    SELECT DISTINCT ON (source, revocation_event) source, revocation_event, before_s, after_s, record
+    SELECT DISTINCT ON (source, revocation_event) source, revocation_event, record,
+           before_s - epoch(revoked_at - revoked_true) AS before_s, after_s + epoch(revoked_at - revoked_true) AS after_s
     FROM effective_revocation ORDER BY source, revocation_event, revoked_at
 ),
 judged AS (
@@ -138,7 +140,7 @@ summed AS (
            list(DISTINCT state) FILTER (state IN ('close', 'client', 'id', 'session', 'name', 'family', 'tenant', 'everyone', 'whose', 'token', 'unnamed', 'not seen')) AS unsure,
            max(epoch_us(closed_at) - epoch_us(decided_at)) FILTER (state IN ('in time', 'late', 'close')) / 1e6 AS longest_s,
            sum(calls)::BIGINT AS calls, sum(late_calls)::BIGINT AS late_calls,
-           max(greatest(coalesce(closed_at, last_used_at), coalesce(last_used_at, closed_at))) AS last_at,
+           max(greatest(coalesce(logged_end, last_used_at), coalesce(last_used_at, logged_end))) AS last_at,
            list(record ORDER BY record) FILTER (record IS NOT NULL) AS records, list(usage_id ORDER BY usage_id) FILTER (usage_id IS NOT NULL) AS usage_ids
     FROM judged
     GROUP BY decision_no, source

@@ -13,7 +13,7 @@ _SHOWN = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", ROTATED
 
 RULE = Rule(
     id="REV-7",
-    version=5,
+    version=6,
     name="refresh_reuse",
     key=("client_id", "subject_id", "grant_id", "token_id"),
     question="Which refresh tokens or codes were used again after they had been used up?",

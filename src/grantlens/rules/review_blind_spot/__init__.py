@@ -9,7 +9,7 @@ _DATES = ("review date",)
 
 RULE = Rule(
     id="PRV-6",
-    version=5,
+    version=6,
     name="review_blind_spot",
     key=("client_id",),
     question="Which access came and went between access reviews, so that none saw it?",
@@ -210,7 +210,7 @@ summed AS (
            CASE WHEN any_value(t.counted) = 1 THEN min(t.subject_id) END AS subject_id,
            CASE WHEN min(t.grant_id) = max(t.grant_id) THEN min(t.grant_id) END AS grant_id, bool_or(t.grant_id LIKE 'derived:%') AS derived,
            list_sort(list_distinct(flatten(list(DISTINCT t.scopes)))) AS scopes,
-           min(t.start_at) AS first_seen, max(t.end_at) AS last_seen, count(*) AS stretches, count(*) FILTER (NOT t.by_consent) AS of_tokens,
+           min(t.start_at) AS first_seen, max(coalesce(t.end_record.seen_at, t.end_at)) AS last_seen, count(*) AS stretches, count(*) FILTER (NOT t.by_consent) AS of_tokens,
            count(DISTINCT t.end_record) AS ended, sum(t.open_us)::BIGINT AS open_us, max(t.open_us) AS longest_us,
            coalesce(sum(u.calls), 0)::BIGINT AS calls, coalesce(sum(u.grave_calls), 0)::BIGINT AS grave_calls,
            CASE WHEN $every_call THEN list(o.record) ELSE list_append(min(o.record, 7), max(o.record)) END AS begins,

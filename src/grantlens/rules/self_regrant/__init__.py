@@ -10,7 +10,7 @@ _ANEW = "issuance.kind=consent or issuance.kind=credential"
 
 RULE = Rule(
     id="REV-9",
-    version=7,
+    version=8,
     name="self_regrant",
     key=("client_id", "subject_id", "grant_id", "token_id", "revocation_event"),
     question="Which access was taken away by an admin, and then given again by the one who had held it?",
@@ -190,7 +190,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
                    WHEN kind = 'consent' THEN ' was consented to again by the one from whom an admin had taken it'
                    ELSE ' has a new key that its own holder made after an admin had ended the access' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id, list_sort(scopes) AS scopes,
-       taken.revoked_at AS first_seen, last_at AS last_seen, 1 + records AS events,
+       taken.record.seen_at AS first_seen, last_at AS last_seen, 1 + records AS events,
        to_json({{
            'revocation_event': revocation_event,
            'issuance_event': given[1].event_id,
@@ -204,7 +204,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
                           WHEN NOT sure THEN 'the log does not say who gave it' END}}) AS detail,
        'client_subject' AS join_key,
        list_prepend(taken.record, given) AS records,
-       'issuance' AS about_log, taken.revoked_at AS about_from, last_at AS about_until
+       'issuance' AS about_log, taken.record.seen_at AS about_from, last_at AS about_until
 FROM together
 """,
     fires=FIRES,

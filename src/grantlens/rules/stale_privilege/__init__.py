@@ -8,7 +8,7 @@ from grantlens.rules.stale_privilege.examples import FIRES, SILENT, UNDECIDABLE
 
 RULE = Rule(
     id="REV-11",
-    version=8,
+    version=9,
     name="stale_privilege",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which scopes were still used after they had been taken away, and for how long?",
@@ -45,8 +45,8 @@ WITH summed AS (
 ),
 taken AS (
     SELECT s.source, s.revocation_event, s.token_id, s.grant_id, s.resource_server, s.of_any, s.apart, r.tenant,
-           r.batch_id, r.line_no, k.after_s, t.client_id, t.subject_id,
-           CASE WHEN t.expires_at IS NOT NULL THEN greatest(0, epoch(t.expires_at - r.revoked_at)) END AS life_left_s
+           r.revoked_at AS logged_at, r.batch_id, r.line_no, k.error_s + k.grid_s - k.issuance_offset_s AS after_s, t.client_id, t.subject_id,
+           CASE WHEN t.expires_at IS NOT NULL THEN greatest(0, epoch(t.expires_at - s.revoked_at)) END AS life_left_s
     FROM summed s
     JOIN revocation r ON r.source = s.source AND r.event_id = s.revocation_event
     JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
@@ -56,7 +56,7 @@ taken AS (
 ),
 allowed AS (
     SELECT s.* REPLACE (CASE WHEN s.of_any THEN s.tenant ELSE coalesce(v.tenant, s.tenant) END AS tenant,
-                        coalesce(v.client_id, s.client_id) AS client_id, coalesce(v.subject_id, s.subject_id) AS subject_id), v.batch_id, v.line_no,
+                        coalesce(v.client_id, s.client_id) AS client_id, coalesce(v.subject_id, s.subject_id) AS subject_id), v.logged_at, v.batch_id, v.line_no,
            """
     + ALLOWED_S
     + """ AS allowed_s,
@@ -99,8 +99,8 @@ SELECT CASE WHEN uses_after = 0 OR allowed_s IS NULL THEN 'indeterminate' ELSE '
            'reason': CASE WHEN uses_after = 0 THEN array_to_string(reasons, ', ')
                           WHEN allowed_s IS NULL THEN 'nothing says how long this server may go on accepting what was taken away' END}) AS detail,
        join_key, CASE WHEN $every_call THEN usage_ids ELSE usage_ids[1:19] || usage_ids[20:][-1:] END AS calls,
-       [{'seen_at': revoked_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': revocation_event}] AS records,
-       'usage' AS about_log, revoked_at AS about_from, last_used_at AS about_until
+       [{'seen_at': logged_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': revocation_event}] AS records,
+       'usage' AS about_log, logged_at AS about_from, last_used_at AS about_until
 FROM placed
 """,
     fires=FIRES,

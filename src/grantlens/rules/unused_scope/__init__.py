@@ -52,7 +52,7 @@ _OTHERS = (
 
 RULE = Rule(
     id="PRV-1",
-    version=13,
+    version=14,
     name="unused_scope",
     key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",

@@ -8,7 +8,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=20,
+    version=21,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
@@ -69,7 +69,7 @@ alive AS (
            bool_and(c.alive IS NULL) AS unknown_life
     FROM covered c
     LEFT JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.issued_in AND k.log = 'issuance'
-    WHERE c.alive IS DISTINCT FROM false AND c.revoked_at >= $since AND c.revoked_at < $until
+    WHERE c.alive IS DISTINCT FROM false AND c.record.seen_at >= $since AND c.record.seen_at < $until
       AND (c.token_id IS NOT NULL
            OR NOT EXISTS (SELECT 1 FROM covered t
                           WHERE t.source = c.source AND t.revocation_event = c.revocation_event AND t.token_id IS NOT NULL)
@@ -82,7 +82,7 @@ alive AS (
     FROM effective_revocation r
     JOIN (SELECT source, client_id, min(opened_at) AS opened_at FROM grant_state GROUP BY source, client_id) g USING (source, client_id)
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND r.subject_id IS NULL AND r.revoked_at > g.opened_at
-      AND r.revoked_at >= $since AND r.revoked_at < $until
+      AND r.record.seen_at >= $since AND r.record.seen_at < $until
 ),
 -- A refresh is a try too, refused or not, and so is what a revoked grant gave without a new consent: REV-2 tells of what worked.
 -- A fault of the server answers nothing, and who asks for consent tries no token.
@@ -211,7 +211,7 @@ stray AS (
     JOIN usage_caller c ON c.caller_id = s.caller_id
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
     JOIN usage_row w ON w.caller_id = s.caller_id AND w.used_at < $until
-        AND w.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT) >= u.revoked_at - to_microseconds((u.offset_s * 1000000)::BIGINT)
+        AND w.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT) >= u.revoked_true
         AND w.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT) < coalesce(u.lives_true, 'infinity'::TIMESTAMPTZ)
     GROUP BY u.source, u.revocation_event
 ),
@@ -251,7 +251,7 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
                WHEN unknown_life THEN ' is in the logs held, and it may have ended nothing that still lived'
                ELSE ' is in the logs held' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id,
-       revoked_at AS first_seen, revoked_at AS last_seen, 1 AS events,
+       record.seen_at AS first_seen, record.seen_at AS last_seen, 1 AS events,
        to_json({
            'revocation_event': revocation_event,
            'last_success_s': NULL, 'first_denial_s': NULL, 'lag_lower_s': NULL, 'lag_upper_s': NULL, 'uses_after': 0, 'censored': 'right',
@@ -269,7 +269,7 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
                           WHEN coalesce(share, 0) = 0 THEN 'no usage log covers the time after the revocation'
                           WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation, or ends too early' END}) AS detail,
        target_kind AS join_key,
-       [record] AS records, 'usage' AS about_log, revoked_at AS about_from, lives_until AS about_until
+       [record] AS records, 'usage' AS about_log, record.seen_at AS about_from, lives_until AS about_until
 FROM judged
 """,
     fires=FIRES,

@@ -7,7 +7,7 @@ from grantlens.rules.use_after_revocation.undecidable import UNDECIDABLE
 
 RULE = Rule(
     id="REV-1",
-    version=16,
+    version=17,
     name="use_after_revocation",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which tokens still worked after they were revoked, and for how long?",
@@ -35,8 +35,8 @@ alone AS (
 ),
 -- Calls that name neither token nor grant, of a client and subject whose only grant had ended.
 paired AS (
-    SELECT v.source, coalesce(v.tenant, g.tenant) AS tenant, v.revocation_event, v.grant_id, c.resource_server, any_value(v.revoked_at) AS revoked_at,
-           any_value(v.revoked_at - to_microseconds((r.offset_s * 1000000)::BIGINT)) AS revoked_true,
+    SELECT v.source, coalesce(v.tenant, g.tenant) AS tenant, v.revocation_event, v.grant_id, c.resource_server,
+           any_value(v.revoked_true) AS revoked_true,
            max(w.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT)) AS last_used_true,
            any_value(v.record) AS record, any_value(v.client_id) AS client_id,
            any_value(v.subject_id) AS subject_id, any_value(v.scopes) AS scopes,
@@ -47,7 +47,6 @@ paired AS (
     JOIN named_caller c ON c.source = g.source AND c.tenant IS NOT DISTINCT FROM g.tenant AND c.client_id = g.client_id
         AND c.subject_id IS NOT DISTINCT FROM g.subject_id AND c.join_key = 'client_subject' AND c.grant_id IS NULL
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
-    JOIN clock_error r ON r.source = v.source AND r.tenant IS NOT DISTINCT FROM v.tenant AND r.log = 'revocation'
     JOIN clock_error i ON i.source = g.source AND i.tenant IS NOT DISTINCT FROM g.tenant AND i.log = 'issuance'
     JOIN usage_row w ON w.caller_id = c.caller_id AND w.outcome = 'success'
         AND w.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > v.certain_from
@@ -82,7 +81,7 @@ SELECT CASE WHEN u.uses_after = 0 OR u.why_unknown IS NOT NULL OR u.allowed_s IS
                           WHEN u.why_unknown IS NOT NULL THEN u.why_unknown
                           WHEN u.allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
        u.join_key, u.calls, [u.record] AS records,
-       'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
+       'usage' AS about_log, u.logged_at AS about_from, u.last_attempt_at AS about_until
 FROM revoked_use u
 WHERE u.successes > 0
 UNION ALL
@@ -102,7 +101,7 @@ SELECT 'indeterminate', 'high', NULL,
            'writes_after': NULL,
            'reason': 'the calls name neither token nor grant: their client and subject had no other grant that is known'}),
        'client_subject', CASE WHEN $every_call THEN p.usage_ids ELSE p.usage_ids[1:19] || p.usage_ids[20:][-1:] END,
-       [p.record], 'usage', p.revoked_at, p.last_used_at
+       [p.record], 'usage', p.record.seen_at, p.last_used_at
 FROM paired p
 -- Where calls name the grant, they tell more.
 ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revocation_event AND u.token_id IS NULL
