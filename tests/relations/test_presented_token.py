@@ -24,7 +24,11 @@ def signed_in(number, **more):
 
 def sessions_ended(at="2026-07-01T12:00:00.0000000+00:00"):
     person = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "2026-07-01T12:00:00Z"))
-    record = change("Update StsRefreshTokenValidFrom Timestamp", person)
+    return changed("Update StsRefreshTokenValidFrom Timestamp", person, at)
+
+
+def changed(activity, what, at="2026-07-01T12:00:00.0000000+00:00"):
+    record = change(activity, what)
     record["properties"]["activityDateTime"] = at
     return record | {"resourceId": f"/tenants/{TENANT}/providers/Microsoft.aadiam", "tenantId": TENANT}
 
@@ -158,7 +162,7 @@ def test_an_end_that_both_logs_tell_is_told_once_and_in_the_one_log_by_itself(st
 def test_a_token_that_a_person_got_after_being_disabled_is_told_by_the_calls_and_once(store):
     person = [{"ID": f"User_{USER}", "Type": 2}, {"ID": USER, "Type": 2}, {"ID": "ada@example.com", "Type": 5}]
     in_the_log = audited("Disable account.", Target=person, CreationTime="2026-07-01T12:00:01")
-    by_entra = change("Disable account", target(USER, "Ada", "User") | {"userPrincipalName": "ada@example.com"})
+    by_entra = changed("Disable account", target(USER, "Ada", "User") | {"userPrincipalName": "ada@example.com"})
     calls = [known_by_calls(1, "12:20:00"), known_by_calls(2, "12:30:00", issued="2026-07-01T12:25:00")]
     (alone,) = found(store([], [in_the_log, *calls]), "REV-2")
     assert (alone["source"], alone["token_id"], alone["verdict"]) == ("microsoft_365", uti(2), "indeterminate")

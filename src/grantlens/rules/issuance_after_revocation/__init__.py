@@ -37,6 +37,7 @@ RULE = Rule(
         "enabled_again",
         "called_token",
         "presented_token",
+        "same_subject",
         "covered_token",
         "tenant_token",
         "child_token",
@@ -188,10 +189,11 @@ judged AS (
 ),
 -- Of a client or person that was disabled only what was issued first afterwards, and before the log tells that it was enabled again.
 disabled AS (
-    SELECT r.source, coalesce(r.tenant, '') AS tenant, r.target_kind, r.client_id, r.subject_id, r.revocation_event, r.revoked_at, r.certain_from, r.record,
-           e.enabled_at
+    SELECT r.source, coalesce(r.tenant, '') AS tenant, r.target_kind, r.client_id, coalesce(s.object_id, r.subject_id) AS subject_id, r.revocation_event,
+           r.revoked_at, r.certain_from, r.record, e.enabled_at
     FROM effective_revocation r
     LEFT JOIN enabled_again e USING (source, revocation_event)
+    LEFT JOIN same_subject s ON s.source = r.source AND s.id = lower(r.subject_id)
     WHERE r.kind = 'disable' AND r.target_kind IN ('client', 'subject') AND r.doubt IS NULL
 ),
 own_token AS (
