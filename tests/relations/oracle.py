@@ -51,7 +51,8 @@ def held(world, party, opened, moment):
     ends = [*line[1:], (float("inf"), None)]
     for (start, grant), (following, _) in zip(line, ends, strict=True):
         over = any(
-            ends_it(row, party, grant, start, following) and not of_several(world, row) for row in world["revocation"]
+            ends_it(world, row, party, grant, start, following) and not of_several(world, row)
+            for row in world["revocation"]
         )
         older = grant == line[0][1] and (over or len(line) == 1)  # what is older than the log belongs to the first
         if (older or start <= moment) and moment < following:
@@ -61,9 +62,26 @@ def held(world, party, opened, moment):
     return None
 
 
-def ends_it(row, party, grant, start, following):
+def enabled_at(world, row):
+    """Return when the log tells that what was disabled was enabled again, None where it does not."""
+    who = {"client": "client_id", "subject": "subject_id", "grant": "grant_id"}.get(row["target_kind"])
+    if row["kind"] != "disable" or row.get(who) is None:
+        return None
+    again = [
+        other["revoked_at"]
+        for other in world["revocation"]
+        if (other["kind"], other["outcome"], other["target_kind"]) == ("enable", "success", row["target_kind"])
+        and other[who] == row[who]
+        and (None in (row.get("tenant"), other["tenant"]) or other["tenant"] == row["tenant"])
+    ]
+    return min((moment for moment in again if moment > row["revoked_at"]), default=None)
+
+
+def ends_it(world, row, party, grant, start, following):
     """Tell whether a revocation ended a grant before the next one of its client and subject was given."""
     if row["outcome"] != "success" or row["kind"] not in ("revoke", "disable") or following == float("inf"):
+        return False
+    if enabled_at(world, row) is not None:
         return False
     if not start <= row["revoked_at"] <= following or row["target_kind"] not in ("grant", "client", "subject"):
         return False

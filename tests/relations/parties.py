@@ -63,6 +63,11 @@ def few(rng, source):
             if rng.random() < 0.2:
                 row["target_kind"] = "token"
         revocation.append(row)
+    for row in [row for row in revocation if row["kind"] == "disable"]:
+        if rng.random() < 0.7:
+            tenant = rng.choice([row["tenant"], row["tenant"], *tenants])
+            again = {**row, **event(kind="enable", tenant=tenant)}
+            revocation.append(again | {"revoked_at": row["revoked_at"] + rng.randrange(4) * SECOND})
     return {
         "source": source,
         "issuance": issuance,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .conftest import when
-from .oracle import issued, of_several, party_of
+from .oracle import enabled_at, issued, of_several, party_of
 
 OPENERS = ("consent", "change")
 
@@ -41,7 +41,7 @@ def steps_of(world, grant):
             unsure = (row.get("tenant") is None and len(alike) > 1) or (untold and not by_id)
             if (by_id and row["grant_id"] == grant) or pair or whole or theirs:
                 steps.append((row["revoked_at"], 1, {**row, "unsure": unsure}))
-        elif row["kind"] in ("revoke", "disable") and not of_several(world, row):
+        elif row["kind"] in ("revoke", "disable") and not of_several(world, row) and enabled_at(world, row) is None:
             on_pair = (
                 row.get("grant_id") is None and row["client_id"] == client and subject and row["subject_id"] == subject
             )

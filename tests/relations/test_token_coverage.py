@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .oracle import issued, of_several
+from .oracle import enabled_at, issued, of_several
 
+FOREVER = 2**63 - 1
 BORN = ("token", "refresh", "exchange", "credential")
 
 
@@ -235,7 +236,7 @@ def covered(revocation, world):
 
 
 def covered_until(world, revocation, key, doubtful):
-    """Return when a key that was ended was issued again, to the same tenant."""
+    """Return when a key that was ended was issued again, to the same tenant, or what was disabled was enabled again."""
     rows, is_named = records_of(world)[key[0]], key[0] == revocation.get("token_id")
     homes = homes_of(rows)
     homes = homes & {key[1]} if key[1] or not is_named else homes
@@ -245,7 +246,8 @@ def covered_until(world, revocation, key, doubtful):
         if row["kind"] == "credential" and row["issued_at"] > revocation["revoked_at"]
         if row.get("tenant") in (None, *homes)
     ]
-    return 2**63 - 1 if is_named and key in doubtful else min(again, default=2**63 - 1)
+    again += [on] if (on := enabled_at(world, revocation)) is not None else []
+    return FOREVER if is_named and key in doubtful else min(again, default=FOREVER)
 
 
 @settings(max_examples=4)
@@ -375,17 +377,32 @@ def ends_these(bench, laid):
 @settings(max_examples=4)
 @given(seed=st.integers(0, 10**6))
 def test_a_grant_stands_in_for_calls_without_a_token(bench, worlds, seed):
-    laid = worlds(seed)
+    stand_in(bench, worlds(seed))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_grant_stands_in_where_much_happens_at_once(bench, parties, seed):
+    stand_in(bench, parties(seed))
+
+
+def stand_in(bench, laid):
     bench.lay(laid)
     states = bench.answers("grant_state")
-    rows = [row for row in bench.answers("covered_token") if row["token_id"] is None]
+    rows = [row for row in bench.answers("covered_token") if row["token_id"] is None and row["doubt"] != "everyone"]
     told = {(row["source"], row["revocation_event"], row["grant_id"]): row for row in rows}
     assert len(told) == len(rows)
     expected = {}
     for world in laid:
         mine = [state for state in states if state["source"] == world["source"]]
         for revocation in counting(world):
+            on = enabled_at(world, revocation)
             for state in mine:
+                who = f"{revocation['target_kind']}_id"
+                if on is not None and not of_several(world, revocation) and state[who] == revocation[who]:
+                    by_id = who == "grant_id" or revocation.get("tenant") in (None, state["tenant"])
+                    until = FOREVER if state["ended_at"] is None else state["ended_at"]
+                    if by_id and state["opened_at"] < revocation["revoked_at"] < until:
+                        expected[world["source"], revocation["event_id"], state["grant_id"]] = on
                 if state["ended_by"] == revocation["event_id"]:
                     later = [
                         other["opened_at"]
@@ -397,12 +414,13 @@ def test_a_grant_stands_in_for_calls_without_a_token(bench, worlds, seed):
             target, named = revocation["target_kind"], revocation.get("tenant")
             may_end = target in ("client", "grant") and of_several(world, revocation)
             for state in mine:
-                if not may_end and (named is None or state["tenant"] is not None or revocation.get("grant_id")):
+                by_id = target == "grant" and revocation.get("grant_id")
+                if not may_end and (named is None or state["tenant"] is not None or by_id):
                     continue
                 of_client = state["client_id"] is not None and state["client_id"] == revocation["client_id"]
                 of_subject = state["subject_id"] is not None and state["subject_id"] == revocation["subject_id"]
                 same = {"client": of_client, "subject": of_subject, "grant": of_client and of_subject}.get(target)
-                if same and state["opened_at"] < revocation["revoked_at"] < (state["ended_at"] or 2**63 - 1):
+                if same and state["opened_at"] < revocation["revoked_at"] < (state["ended_at"] or FOREVER):
                     again = [
                         row["issued_at"]
                         for row in world["issuance"]
@@ -410,17 +428,17 @@ def test_a_grant_stands_in_for_calls_without_a_token(bench, worlds, seed):
                         and row["kind"] in ("consent", "change")
                         and row["issued_at"] > revocation["revoked_at"]
                     ]
-                    ended = min([*again, state["ended_at"] or 2**63 - 1])
+                    ended = min([*again, state["ended_at"] or FOREVER, on or FOREVER])
                     expected[world["source"], revocation["event_id"], state["grant_id"]] = ended
             # One that is older than the log, until it is given again.
             grant = revocation.get("grant_id")
             opened = {state["opened_at"] for state in mine if state["grant_id"] == grant}
             if revocation["target_kind"] == "grant" and grant and all(at >= revocation["revoked_at"] for at in opened):
-                later = opened - {revocation["revoked_at"]}
+                later = opened - {revocation["revoked_at"]} | {on} - {None}
                 expected[world["source"], revocation["event_id"], grant] = min(later, default=None)
     assert set(told) == set(expected)
     for key, reopened in expected.items():
-        assert told[key]["covered_until"] == (2**63 - 1 if reopened is None else reopened)
+        assert told[key]["covered_until"] == (FOREVER if reopened is None else reopened)
 
 
 SECOND = 1_000_000

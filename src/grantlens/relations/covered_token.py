@@ -239,21 +239,21 @@ paused AS (
     FROM ended r
     JOIN enabled_again e USING (source, revocation_event)
     JOIN state g ON g.source = r.source AND g.grant_id = r.grant_id
-        AND r.revoked_at >= g.opened_at AND coalesce(r.revoked_at < g.ended_at, true)
+        AND r.revoked_at > g.opened_at AND coalesce(r.revoked_at < g.ended_at, true)
     WHERE r.target_kind = 'grant' AND r.doubt IS NULL
     UNION
     SELECT r.source, r.revocation_event, g.grant_id, g.client_id, g.subject_id, g.opened_at
     FROM ended r
     JOIN enabled_again e USING (source, revocation_event)
     JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND coalesce(g.tenant = r.tenant, r.tenant IS NULL)
-        AND r.revoked_at >= g.opened_at AND coalesce(r.revoked_at < g.ended_at, true)
+        AND r.revoked_at > g.opened_at AND coalesce(r.revoked_at < g.ended_at, true)
     WHERE r.target_kind = 'client' AND r.doubt IS NULL
     UNION
     SELECT r.source, r.revocation_event, g.grant_id, g.client_id, g.subject_id, g.opened_at
     FROM ended r
     JOIN enabled_again e USING (source, revocation_event)
     JOIN state g ON g.source = r.source AND g.subject_id = r.subject_id AND coalesce(g.tenant = r.tenant, r.tenant IS NULL)
-        AND r.revoked_at >= g.opened_at AND coalesce(r.revoked_at < g.ended_at, true)
+        AND r.revoked_at > g.opened_at AND coalesce(r.revoked_at < g.ended_at, true)
     WHERE r.target_kind = 'subject' AND r.doubt IS NULL
 ),
 doubted AS (

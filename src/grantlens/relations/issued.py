@@ -48,6 +48,7 @@ opened AS (
 ending AS (
     SELECT source, tenant, target_kind, grant_id, client_id, subject_id, revoked_at
     FROM effective_revocation
+    ANTI JOIN enabled_again USING (source, revocation_event)
     WHERE target_kind IN ('grant', 'client', 'subject') AND doubt IS NULL
 ),
 -- Of grants that follow each other, those that had been ended, without a doubt, before the next was given. Joined on what is equal, one way after the other.
@@ -115,5 +116,5 @@ LEFT JOIN everyones_grant e
 ANTI JOIN told_again t ON t.source = i.source AND t.event_id = i.event_id
 WHERE i.outcome = 'success'
 """,
-    needs=("effective_revocation", "same_client"),
+    needs=("effective_revocation", "enabled_again", "same_client"),
 )
