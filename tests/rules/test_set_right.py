@@ -238,8 +238,12 @@ def test_what_was_ended_is_told_by_its_stamp_whatever_is_stated_of_the_clocks(de
         assert [(row["first_seen"], row["detail"]["given_after_s"]) for row in found["REV-9"]] == [(ended, 300.0)]
         assert [row["detail"]["last_success_s"] for row in found["REV-11"]] == [540.0]
         assert {row["opened_at"]: row["ended_at"] for row in gl.grants(of).to_dicts()} == {opened: ended, again: None}
-        (told,) = gl.review(of).to_dict()["revocations"]
+        review = gl.review(of).to_dict()
+        (told,) = review["revocations"]
         assert (told["revoked_at"], told["given_again_at"]) == (ended, again)
+        (case,) = review["lag"]["intervals"]
+        assert (case["revoked_at"], case["last_success_s"]) == (ended, 360.0)
+        assert [(row["minute"], row["accepted"]) for row in review["lag"]["acceptance"] if row["calls"]] == [(6, 1)]
         lanes = gl.Case(store, client="app").timeline().to_dicts()
         granted = [(row["start"], row["end"]) for row in lanes if row["lane"] == "granted"]
         assert granted == [(opened, ended), (again, less), (less, None)]

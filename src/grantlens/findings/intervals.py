@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-NEEDS = ("revoked_use", "covered_token", "effective_revocation")
+NEEDS = ("revoked_use", "covered_token", "effective_revocation", "clock_error")
 """Relations that must be worked out."""
 
 SQL = """
@@ -32,16 +32,19 @@ ORDER BY revoked_at, revocation_event, token_id, grant_id, resource_server
 """
 
 _CALLS = """
-SELECT a.source, a.revocation_event, a.resource_server, (epoch_us(u.used_at) - epoch_us(a.revoked_at)) / 1e6 AS after_s,
+SELECT a.source, a.revocation_event, a.resource_server,
+       (epoch_us(u.used_at - to_microseconds((k.offset_s * 1000000)::BIGINT)) - epoch_us(a.revoked_true)) / 1e6 AS after_s,
        u.outcome = 'success' AS accepted
 FROM (
-    SELECT source, revocation_event, resource_server, revoked_at, unnest(usage_ids) AS usage_id
-    FROM revoked_use WHERE revoked_at >= $since AND why_unknown IS NULL
+    SELECT source, revocation_event, resource_server, revoked_true, unnest(usage_ids) AS usage_id
+    FROM revoked_use WHERE logged_at >= $since AND why_unknown IS NULL
 ) a
 JOIN usage_row u USING (usage_id)
-WHERE u.used_at >= a.revoked_at
+JOIN usage_caller c USING (caller_id)
+JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+WHERE after_s >= 0
 -- Several revocations may end one access: the call came after the first of them.
-QUALIFY row_number() OVER (PARTITION BY usage_id ORDER BY a.revoked_at, a.source, a.revocation_event) = 1
+QUALIFY row_number() OVER (PARTITION BY usage_id ORDER BY a.revoked_true, a.source, a.revocation_event) = 1
 ORDER BY after_s, a.source, a.revocation_event, usage_id
 """
 

@@ -199,7 +199,7 @@ allowed AS (
     LEFT JOIN server p ON p.resource_server = s.resource_server
 )
 SELECT * EXCLUDE (apart, use_before_s, use_after_s, before_s, after_s, certain_from, validation, caller_client_id, caller_subject_id, caller_tenant,
-                  first_proven_success_at, last_proven_success_at, last_success_true, first_denial_true, denial_between_at, revoked_true),
+                  first_proven_success_at, last_proven_success_at, last_success_true, first_denial_true, denial_between_at),
        CASE WHEN $every_call THEN usage_ids ELSE usage_ids[1:19] || usage_ids[-1:] END AS calls,
        (epoch_us(last_success_true) - epoch_us(revoked_true)) / 1e6 AS last_success_s,
        (epoch_us(first_denial_true) - epoch_us(revoked_true)) / 1e6 AS first_denial_s,
