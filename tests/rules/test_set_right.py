@@ -249,6 +249,36 @@ def test_what_was_ended_is_told_by_its_stamp_whatever_is_stated_of_the_clocks(de
         assert granted == [(opened, ended), (again, less), (less, None)]
 
 
+@pytest.mark.parametrize(("log", "ahead_s"), [("usage", 0), ("issuance", 600), ("revocation", -600)])
+def test_what_the_log_tells_as_ended_by_the_end_of_the_window_is_over_at_it(desk, tmp_path, kept_going, log, ahead_s):
+    mine = {"client_id": "idle", "subject_id": "cid", "grant_id": "gi"}
+    given = {name: value for name, value in mine.items() if name != "grant_id"}
+    records = [
+        *kept_going,
+        consent("02 08:00", ["offline_access", *MAIL], "gi", **given, event_id="given"),
+        token("02 09:00", "ri", MAIL, token_kind="refresh", **mine, event_id="got"),
+        token("02 09:00", "rj", MAIL, token_kind="refresh", client_id="left", subject_id="cid", grant_id="gj"),
+    ]
+
+    def told(*more):
+        with desk.store(desk.write("log.ndjson", [off(row, log, ahead_s) for row in (*records, *more)])) as store:
+            store.add(clocks_of(tmp_path, log, ahead_s))
+            of = store.between("2026-07-01", "2026-07-20")
+            dormant = {
+                row["client_id"] for row in detect.run(of, ["PRV-3"], parameters={"dormant_days": 5})[0].to_dicts()
+            }
+            return dormant & {"idle", "left"}, {row["client_id"]: row["state"] for row in gl.grants(of).to_dicts()}
+
+    assert told()[0] == {"idle", "left"}
+    end = "20 00:05" if log == "revocation" else "19 23:55"
+    found, states = told(
+        revoked(end, "grant", **mine, event_id="r1"),
+        revoked(end, client_id="left", subject_id="cid", token_id="rj", event_id="r2"),
+    )
+    assert found == set()
+    assert (states["idle"], states["left"]) == ("ended", "ended")
+
+
 def clocks_of(folder, log, ahead_s):
     path = folder / "clocks.csv"
     path.write_text(f"source,log,error_seconds,offset_seconds\nnative,,5,\nnative,{log},5,{ahead_s}\n")
