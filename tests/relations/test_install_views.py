@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from grantlens import relations
 from grantlens.store import Store
 
@@ -42,12 +40,11 @@ def test_a_relation_that_reads_otherwise_is_written_again(tmp_path, monkeypatch)
     assert {name for name in after if after[name] != before[name]} == {"token"}
 
 
-@pytest.mark.parametrize(
-    "name", sorted(name for name, relation in relations.registry().items() if not relation.windowed)
-)
-def test_a_view_gives_what_rules_read(sample_store, name):
+def test_a_view_gives_what_rules_read(sample_store):
+    """The one of which only the samples hold rows; the others stand in tests/rule/test_written.py."""
     engine = sample_store.engine
-    seen = engine.rows(f"SELECT * FROM {name}")
-    with relations.worked_out(engine, [name], {}):
-        told = engine.rows(f"SELECT * FROM {name}")
+    seen = engine.rows("FROM effective_revocation")
+    with relations.worked_out(engine, ["effective_revocation"], {}):
+        told = engine.rows("FROM effective_revocation")
+    assert seen
     assert sorted(map(repr, seen)) == sorted(map(repr, told))
