@@ -344,6 +344,25 @@ def test_a_key_is_over_at_the_end_of_a_window_in_which_it_was_switched_off_and_n
     ]  # fmt: skip
 
 
+def test_a_grant_is_over_at_the_end_of_a_window_in_which_its_person_was_disabled_and_not_yet_enabled_again(world):
+    """As a report of June says in July what it said at its end; and nothing says in it that the grant stands unused."""
+    store = world(
+        consent("02 00:00", ["mail.read", "offline_access"]),
+        revoked("05 00:00", "subject", kind="disable"), revoked("10 00:00", "subject", kind="enable", event_id="on"),
+    )  # fmt: skip
+    told = {until: rows_of(store, ("2026-07-01", until))["g1"] for until in ("2026-07-04", "2026-07-08", "2026-07-12")}
+    assert [(row["state"], row["ended_how"], row["ended_by"]) for row in told.values()] == [
+        ("live", None, None), ("ended", "disabled by admin", "r1"), ("live", None, None),
+    ]  # fmt: skip
+    dormant = {
+        until: gl.detect.run(store.between("2026-07-01", until), ["PRV-3"], parameters={"dormant_days": 1})[
+            0
+        ].to_dicts()
+        for until in told
+    }
+    assert [len(rows) for rows in dormant.values()] == [1, 0, 1]
+
+
 def test_calls_before_the_first_record_of_a_grant_hide_none_after_it(world):
     calls = [
         use(f"{day} 00:00", "GET /v1/messages/7", None, grant_id="g1", token_scopes=["mail.read"])

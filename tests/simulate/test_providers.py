@@ -43,7 +43,9 @@ def test_every_file_is_recognised_and_nothing_is_rejected_or_ignored(loaded):
 def test_every_row_arrives(world, loaded, home, log):
     store, _ = loaded
     made = [row for row in getattr(world, log) if row["home"] == home]
-    stored = store.sql(f"SELECT * FROM {log} WHERE source = $home", home=home).to_pylist()
+    # an app of Okta that is made is activated, too
+    made_on = " AND kind <> 'enable'" if log == "revocation" else ""
+    stored = store.sql(f"SELECT * FROM {log} WHERE source = $home{made_on}", home=home).to_pylist()
     assert len(stored) == len(made)
     stamp = {"issuance": "issued_at", "usage": "used_at", "revocation": "revoked_at"}[log]
     for part in (stamp, "client_id", "subject_id", "outcome"):

@@ -46,7 +46,13 @@ placed AS (
     FROM state
     WINDOW in_turn AS (PARTITION BY source, grant_id ORDER BY opened_at)
 ),
--- A key that is switched on again only after the window is over at its end.
+-- What is enabled, or a key that is switched on, again only after the window is over at its end.
+off AS (
+    SELECT source, grant_id, issued_at AS opened_at, min({'at': revoked_at, 'by': revocation_event}) AS pause
+    FROM covered_token
+    WHERE token_id IS NULL AND alive AND doubt IS NULL AND revoked_at < $until AND covered_until >= $until AND NOT isinf(covered_until)
+    GROUP BY source, grant_id, issued_at
+),
 life AS (
     SELECT * EXCLUDE (pauses, pause) REPLACE (
                least(pause.off_at, closed_at) AS closed_at, CASE WHEN pause.off_at <= coalesce(closed_at, pause.off_at) THEN pause.by ELSE ended_by END AS ended_by)
@@ -120,7 +126,11 @@ SELECT p.* EXCLUDE (opened_true, reopened_at, reopened_true, is_first) REPLACE (
                           THEN {'at': t.perhaps_at, 'by': t.doubt.revocation_event, 'why': t.doubt.why} END]) AS doubt,
        coalesce(t.tokens, 0) AS tokens, coalesce(u.calls, 0) AS calls, coalesce(u.grave_calls, 0) AS grave_calls,
        u.first_used_at, u.last_used_at
-FROM placed p
+FROM (
+    SELECT p.* REPLACE (coalesce(f.pause.at, p.ended_at) AS ended_at, coalesce(f.pause.by, p.ended_by) AS ended_by)
+    FROM placed p
+    LEFT JOIN off f USING (source, grant_id, opened_at)
+) p
 LEFT JOIN token_of t USING (source, grant_id, opened_at)
 LEFT JOIN doubted d USING (source, grant_id, opened_at)
 LEFT JOIN use_of u USING (source, grant_id, opened_at)

@@ -62,11 +62,18 @@ RULE = Rule(
 WITH over AS (
     SELECT source, revocation_event FROM effective_revocation WHERE revoked_at >= $until AND record.seen_at < $until
 ),
+-- So is what is enabled again only later.
+off AS (
+    SELECT DISTINCT source, grant_id
+    FROM covered_token
+    WHERE token_id IS NULL AND alive AND doubt IS NULL AND record.seen_at < $until AND covered_until >= $until AND NOT isinf(covered_until)
+),
 standing AS (
     SELECT source, tenant, grant_id, min(client_id) AS client_id, min(client_name) AS client_name, min(subject_id) AS subject_id,
            max(opened_at) AS opened_at, max(opened_at) = min(first_at) AS is_first, arg_max({'scopes': scopes}, valid_from).scopes AS scopes, arg_max(coalesce(taken, []), valid_from) AS taken
     FROM (SELECT *, min(opened_at) OVER (PARTITION BY source, grant_id) AS first_at FROM grant_state) g
     ANTI JOIN over o ON o.source = g.source AND o.revocation_event = g.ended_by
+    ANTI JOIN off f ON f.source = g.source AND f.grant_id = g.grant_id
     WHERE valid_from < $until AND (ended_at IS NULL OR ended_at >= $until)
     GROUP BY source, tenant, grant_id
 ),
