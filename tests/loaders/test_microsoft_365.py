@@ -520,6 +520,22 @@ def test_what_is_switched_off_ends_everything_below_it(load):
     assert rows == [("disable", "client", APP, None)] * 2 + [("disable", "subject", None, "bob@example.com")]
 
 
+def test_a_person_who_is_deleted_is_named_as_before(load):
+    """The directory puts the object id before the sign-in name; a name that begins otherwise is left as it is."""
+
+    def gone(name, number):
+        target = [{"ID": f"User_{BOB}", "Type": 2}, {"ID": BOB, "Type": 2}, {"ID": name, "Type": 5}]
+        return change("Delete user.", Target=target, Id=str(number))
+
+    names = [f"{BOB.replace('-', '').upper()}Bob@example.com", "Bob@example.com", f"{'ab' * 16}bob@example.com"]
+    rows = load([gone(name, number) for number, name in enumerate(names)]).rows["revocation"]
+    assert [row["subject_id"] for row in sorted(rows, key=lambda row: row["event_id"])] == [
+        "bob@example.com",
+        "bob@example.com",
+        names[2],
+    ]
+
+
 def test_who_is_enabled_again_is_named_as_when_disabled(load):
     """Both tell the flag of a person, too, who is no client for that."""
     person = [{"ID": "User_x", "Type": 2}, {"ID": BOB, "Type": 2}, {"ID": "Bob@example.com", "Type": 5}]
@@ -532,6 +548,8 @@ def test_who_is_enabled_again_is_named_as_when_disabled(load):
             change("Enable account.", Target=person, Id="3", ResultStatus="Failure"),
             change("Update service principal.", off, Id="4"),
             change("Update service principal.", on, Id="5"),
+            change("Restore service principal.", Id="6"),
+            change("Restore user.", Target=person, Id="7"),
         ]
     )
     rows = sorted(loaded.rows["revocation"], key=lambda row: row["event_id"])
@@ -541,6 +559,8 @@ def test_who_is_enabled_again_is_named_as_when_disabled(load):
         ("enable", "subject", None, "bob@example.com", "error"),
         ("disable", "client", APP, None, "success"),
         ("enable", "client", APP, None, "success"),
+        ("enable", "client", APP, None, "success"),
+        ("enable", "subject", None, "bob@example.com", "success"),
     ]
 
 

@@ -1158,21 +1158,30 @@ def test_what_disables(load):
     assert column("initiator")["account off"] == "admin"
 
 
+def test_a_person_who_is_deleted_keeps_the_sign_in_name(load):
+    gone = target(USER, "Ada", "User") | {"userPrincipalName": f"{USER.replace('-', '')}ada@example.com"}
+    row = load([change("Delete user", gone)]).one("revocation")
+    assert (row["subject_id"], row["subject_name"]) == (USER, "ada@example.com")
+
+
 def test_who_is_enabled_again_is_named_as_when_disabled(load):
     on = {"AccountEnabled": ("[false]", "[true]")}
     client = target(CLIENT_SP, **on, TargetId__ServicePrincipalNames=(None, CLIENT))
     person = target(USER, "Ada", "User", **on) | {"userPrincipalName": "ada@example.com"}
     cases = {
         "app on": change("Update service principal", client),
+        "app restored": change("Restore service principal", client),
         "account on": change("Enable account", person),
+        "account restored": change("Restore user", person),
         "refused": change("Enable account", person, result="failure"),
     }
     column = each(load, "revocation", cases)
     assert set(column("kind").values()) == {"enable"}
-    assert column("target_kind") == {"app on": "client", "account on": "subject", "refused": "subject"}
-    assert column("client_id") == {"app on": CLIENT, "account on": None, "refused": None}
-    assert column("subject_id") == {"app on": None, "account on": USER, "refused": USER}
-    assert column("outcome") == {"app on": "success", "account on": "success", "refused": "error"}
+    of_app = [case for case in cases if case.startswith("app ")]
+    assert column("target_kind") == {case: "client" if case in of_app else "subject" for case in cases}
+    assert column("client_id") == {case: CLIENT if case in of_app else None for case in cases}
+    assert column("subject_id") == {case: None if case in of_app else USER for case in cases}
+    assert column("outcome") == {case: "error" if case == "refused" else "success" for case in cases}
 
 
 def test_ended_sessions_end_what_was_issued_before_and_no_consent(load):

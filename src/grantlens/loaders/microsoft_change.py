@@ -28,6 +28,15 @@ def words(text: str) -> str:
     return f"list_filter(string_split({text}, ' '), lambda s: s <> '')"
 
 
+def of_deleted(name: str, object_id: str) -> str:
+    """Return SQL for a sign-in name without what the directory puts before that of a person who is deleted: the object id, its dashes left out.
+
+    Microsoft's and others' published queries cut it off, too.
+    """
+    hexadecimal = f"replace(lower({object_id}), '-', '')"
+    return f"nullif(CASE WHEN len({hexadecimal}) = 32 AND starts_with(lower({name}), {hexadecimal}) THEN substr({name}, 33) ELSE {name} END, '')"
+
+
 NOBODY = "00000000-0000-0000-0000-000000000000"
 """The id that Microsoft writes where it has none."""
 

@@ -33,10 +33,11 @@ SELECT *,
                               || ' to service principal as part of link removal') THEN 'unassign'
             WHEN activity IN ('delete application', 'remove service principal', 'hard delete application',
                               'hard delete service principal') THEN 'client off'
+            WHEN activity IN ('restore application', 'restore service principal') THEN 'client on'
             WHEN activity = 'update service principal' OR starts_with(activity, 'update application')
                  OR activity LIKE '%service principal credentials' THEN 'change'
             WHEN activity IN ('disable account', 'delete user') THEN 'person off'
-            WHEN activity = 'enable account' THEN 'person on'
+            WHEN activity IN ('enable account', 'restore user') THEN 'person on'
             WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke user sign in sessions', 'revoke sign in sessions')
             THEN 'sessions off' END AS meaning,
        NOT is_directory AND app IS NOT NULL AND activity NOT IN ('userloggedin', 'userloginfailed') AND activity NOT IN {ABOUT_AGENTS} AS is_use

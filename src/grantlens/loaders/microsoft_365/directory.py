@@ -9,7 +9,7 @@
   which a client comes into the tenant names it by zeros: then it is the target of the record.
 """
 
-from grantlens.loaders.microsoft_change import either, entries, new, old, words
+from grantlens.loaders.microsoft_change import either, entries, new, of_deleted, old, words
 
 _GUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
@@ -21,7 +21,8 @@ SELECT * EXCLUDE (changes),
        list_transform(changes, lambda c: c.NewValue) AS new_values,
        list_filter(targets, lambda t: regexp_full_match(t.ID, '{_GUID}'))[1].ID AS target_object,
        list_filter(targets, lambda t: t."Type" = '1')[1].ID AS target_name,
-       lower(list_filter(targets, lambda t: t."Type" = '5')[1].ID) AS target_person,
+       list_filter(targets, lambda t: t."Type" = '5')[1].ID AS target_login,
+       lower({of_deleted("target_login", "target_object")}) AS target_person,
        list_filter(string_split(coalesce({new("TargetId.ServicePrincipalNames")}, object), ';'),
                    lambda n: regexp_full_match(n, '{_GUID}'))[1] AS target_app,
        nullif(regexp_extract(list_filter(actors, lambda a: starts_with(a.ID, 'User_'))[1].ID, '^User_(.+)$', 1), '') AS actor_object,

@@ -20,7 +20,7 @@ FROM (
                      ELSE NOT t.narrows OR len(t.removed) > 0 END) END,
         list_transform(keys_ended, lambda k: struct_pack(target_kind := 'credential', token_id := k, grant_id := NULL::VARCHAR,
              client_id := target_client, client_name := target_name, person := NULL::VARCHAR, removed := NULL::VARCHAR[], narrows := false)),
-        CASE WHEN meaning = 'client off' OR switched IS NOT NULL THEN
+        CASE WHEN meaning IN ('client off', 'client on') OR switched IS NOT NULL THEN
              [struct_pack(target_kind := 'client', token_id := NULL::VARCHAR, grant_id := NULL::VARCHAR, client_id := target_client,
              client_name := target_name, person := NULL::VARCHAR, removed := NULL::VARCHAR[], narrows := false)]
              WHEN meaning IN ('person off', 'person on', 'sessions off') THEN
@@ -33,7 +33,7 @@ FROM (
 
 REVOCATION = """
 SELECT line_no, event_id || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END AS event_id, happened_at AS revoked_at, outcome,
-       CASE WHEN meaning = 'person on' OR (switched = 'on' AND g.target_kind = 'client') THEN 'enable'
+       CASE WHEN meaning IN ('person on', 'client on') OR (switched = 'on' AND g.target_kind = 'client') THEN 'enable'
             WHEN g.target_kind IN ('client', 'subject') THEN 'disable' WHEN g.narrows THEN 'downgrade' ELSE 'revoke' END AS kind,
        g.target_kind AS target_kind, g.token_id AS token_id, g.grant_id AS grant_id,
        g.client_id AS client_id, g.client_name AS client_name,

@@ -25,7 +25,7 @@ one, else the object id of its service principal.
 - A record can both give and take; its second row of one log is called `<event id>#2`, and so on.
 """
 
-from grantlens.loaders.microsoft_change import either, entries, new, old, words
+from grantlens.loaders.microsoft_change import either, entries, new, of_deleted, old, words
 from grantlens.loaders.microsoft_entra.shape import moment, server
 
 _GUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
@@ -97,9 +97,10 @@ SELECT *,
             WHEN activity = 'update service principal' AND enabled_old ILIKE '%false%' AND enabled_new ILIKE '%true%'
             THEN 'client on'
             WHEN activity IN ('delete application', 'remove service principal') THEN 'client off'
+            WHEN activity IN ('restore application', 'restore service principal') THEN 'client on'
             WHEN keys_old IS NOT NULL OR keys_new IS NOT NULL THEN 'keys'
             WHEN activity IN ('disable account', 'delete user') THEN 'person off'
-            WHEN activity = 'enable account' THEN 'person on'
+            WHEN activity IN ('enable account', 'restore user') THEN 'person on'
             WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke sign in sessions', 'revoke user sign in sessions')
             THEN 'sessions off'
        END AS meaning,
@@ -204,7 +205,7 @@ SELECT *,
             THEN [struct_pack(kind := CASE meaning WHEN 'person off' THEN 'disable' WHEN 'person on' THEN 'enable' ELSE 'revoke' END,
                 target_kind := CASE meaning WHEN 'sessions off' THEN 'policy' ELSE 'subject' END, grant_id := NULL::VARCHAR,
                 token_id := NULL::VARCHAR, client_id := NULL::VARCHAR, client_name := NULL::VARCHAR,
-                subject_id := target.id, subject_name := coalesce(target.userPrincipalName, target.displayName),
+                subject_id := target.id, subject_name := coalesce({of_deleted("target.userPrincipalName", "target.id")}, target.displayName),
                 scopes_removed := NULL::VARCHAR[])] END AS disabled,
        list_concat(ungranted, keys_ended, disabled) AS taken
 FROM holding
