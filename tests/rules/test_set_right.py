@@ -249,6 +249,25 @@ def test_what_was_ended_is_told_by_its_stamp_whatever_is_stated_of_the_clocks(de
         assert granted == [(opened, ended), (again, less), (less, None)]
 
 
+@pytest.mark.parametrize(
+    ("log", "ahead_s"), [("usage", 0), ("issuance", 600), ("revocation", 600), ("revocation", -600)]
+)
+def test_who_is_enabled_again_is_told_by_the_stamp_and_held_to_by_what_is_set_right(desk, tmp_path, log, ahead_s):
+    records = [
+        *(token("10 09:00", "t1", MAIL, "10 18:00"), revoked("10 10:00", "subject", kind="disable")),
+        *(use("10 10:04", CALL, "t1"), revoked("10 10:05", "subject", kind="enable", event_id="on")),
+        *(use("10 10:06", CALL, "t1"), token("10 10:07", "t2", MAIL)),
+    ]
+    with desk.store(desk.write("log.ndjson", [off(row, log, ahead_s) for row in records])) as store:
+        store.add(clocks_of(tmp_path, log, ahead_s))
+        of = store.between("2026-07-10", "2026-07-11")
+        used, issued = (each.to_dicts() for each in detect.run(of, ["REV-1", "REV-2"]))
+        assert [(row["token_id"], row["detail"]["uses_after"]) for row in used] == [("t1", 1)]
+        assert issued == []
+        (told,) = gl.review(of).to_dict()["revocations"]
+        assert told["enabled_at"] == moved("2026-07-10T10:05:00+00:00", ahead_s if log == "revocation" else 0)
+
+
 @pytest.mark.parametrize(("log", "ahead_s"), [("usage", 0), ("issuance", 600), ("revocation", -600)])
 def test_what_the_log_tells_as_ended_by_the_end_of_the_window_is_over_at_it(desk, tmp_path, kept_going, log, ahead_s):
     mine = {"client_id": "idle", "subject_id": "cid", "grant_id": "gi"}

@@ -66,7 +66,9 @@ SELECT r.source, r.tenant, r.revocation_event, r.record.seen_at AS revoked_at, e
        CASE WHEN x.revocation_event IS NOT NULL OR t.still_at IS NOT NULL AND r.doubt IS NULL THEN 'no'
             WHEN t.by_at IS NOT NULL THEN 'yes'
             ELSE 'not_demonstrated' END AS effective,
-       x.revocation_event IS NOT NULL AS reissued, n.enabled_at
+       x.revocation_event IS NOT NULL AS reissued,
+       -- As its log has it.
+       n.enabled_at - (r.revoked_at - r.record.seen_at) AS enabled_at
 FROM effective_revocation r
 LEFT JOIN tried t USING (source, revocation_event)
 LEFT JOIN ended e USING (source, revocation_event)

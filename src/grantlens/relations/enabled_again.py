@@ -8,38 +8,24 @@ RELATION = Relation(
     "succeeded, in the same tenant where both name one, by the clock of the issuance log.",
     """
 WITH enabled AS (
-    SELECT r.source, r.tenant, r.target_kind::VARCHAR AS target_kind, r.grant_id, coalesce(a.app_id, r.client_id) AS client_id, r.subject_id,
-           r.revoked_at + k.by_issuance AS enabled_at
+    SELECT r.source, r.tenant, r.target_kind, r.revoked_at + k.by_issuance AS enabled_at,
+           CASE r.target_kind WHEN 'subject' THEN r.subject_id WHEN 'client' THEN coalesce(a.app_id, r.client_id) WHEN 'grant' THEN r.grant_id END AS id
     FROM revocation r
     JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
     LEFT JOIN same_client a ON a.source = r.source AND a.id = r.client_id
     WHERE r.kind = 'enable' AND r.outcome = 'success'
 ),
 disabled AS (
-    SELECT source, tenant, revocation_event, revoked_at, target_kind, grant_id, client_id, subject_id
+    SELECT source, tenant, target_kind, revocation_event, revoked_at,
+           CASE target_kind WHEN 'subject' THEN subject_id WHEN 'client' THEN client_id WHEN 'grant' THEN grant_id END AS id
     FROM effective_revocation
     WHERE kind = 'disable'
-),
--- Joined on what is equal, one way after the other.
-of_same AS (
-    SELECT d.source, d.revocation_event, e.enabled_at
-    FROM disabled d
-    JOIN enabled e ON e.source = d.source AND e.subject_id = d.subject_id AND e.enabled_at > d.revoked_at AND coalesce(e.tenant = d.tenant, true)
-    WHERE d.target_kind = 'subject' AND e.target_kind = 'subject'
-    UNION ALL
-    SELECT d.source, d.revocation_event, e.enabled_at
-    FROM disabled d
-    JOIN enabled e ON e.source = d.source AND e.client_id = d.client_id AND e.enabled_at > d.revoked_at AND coalesce(e.tenant = d.tenant, true)
-    WHERE d.target_kind = 'client' AND e.target_kind = 'client'
-    UNION ALL
-    SELECT d.source, d.revocation_event, e.enabled_at
-    FROM disabled d
-    JOIN enabled e ON e.source = d.source AND e.grant_id = d.grant_id AND e.enabled_at > d.revoked_at AND coalesce(e.tenant = d.tenant, true)
-    WHERE d.target_kind = 'grant' AND e.target_kind = 'grant'
 )
-SELECT source, revocation_event, min(enabled_at) AS enabled_at
-FROM of_same
-GROUP BY source, revocation_event
+SELECT d.source, d.revocation_event, min(e.enabled_at) AS enabled_at
+FROM disabled d
+JOIN enabled e ON e.source = d.source AND e.target_kind::VARCHAR = d.target_kind AND e.id = d.id AND e.enabled_at > d.revoked_at
+    AND coalesce(e.tenant = d.tenant, true)
+GROUP BY d.source, d.revocation_event
 """,
     needs=("effective_revocation", "same_client", "clock_error"),
 )
