@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import json
 import re
 import subprocess
@@ -456,6 +457,18 @@ def test_of_several_sources_each_grant_says_whose_log_tells_of_it(document):
         )
     )
     assert among.count("in okta<") == 1
+
+
+def test_each_printed_sheet_names_the_manifest_and_its_number(document):
+    made = document()
+    page = review_page(made)
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+    assert f'@bottom-left {{ content: "grantlens, manifest {made["manifest"]["sha256"]}"; }}' in style
+    assert '@bottom-right { content: counter(page) " / " counter(pages); }' in style
+    allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{allowed}'" in page
+    with pytest.raises(ValueError, match="hexadecimal"):  # nothing that somebody wrote becomes style
+        review_page(document(manifest=made["manifest"] | {"sha256": '"; } * { display: none'}))
 
 
 def test_a_report_of_one_tenant_says_so_at_its_head(document):
