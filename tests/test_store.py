@@ -262,7 +262,7 @@ def test_an_interrupt_while_a_result_is_fetched_is_an_interrupt(monkeypatch):
     ("step", "call"),
     [
         (lambda engine: engine.registered("one", pa.table({"a": [1]})), "unregister"),
-        (lambda engine: engine.filters_in_place(), "SET disabled_optimizers = ''"),
+        (lambda engine: engine.filters_in_place(), "SET disabled_optimizers = 'projection_pullup'"),
         (lambda engine: engine.transaction(large=True), "RESET wal_autocheckpoint"),
     ],
 )
