@@ -465,26 +465,32 @@ def test_revoked_tokens_end_what_was_issued_before_and_neither_consent_nor_key(l
     assert all(row["issued_before"] in (None, row["revoked_at"]) for row in rows.values())
 
 
-def test_a_universal_logout_ends_what_an_app_holds_of_a_person_and_cleared_sessions_end_sessions(load):
+def test_a_universal_logout_ends_what_apps_hold_of_a_person_and_cleared_sessions_end_sessions(load):
+    """The event's only target is the person: the apps stand in its debug data, as Okta's pages have it."""
+    admin, apps = person("00uAdmin"), {"appInstanceIds": f"[{CLIENT}, 0oaOther1]"}
     copilot = {"id": CLIENT, "type": "AppInstance", "displayName": "Copilot"}
-    admin = person("00uAdmin")
     loaded = load(
         [
-            event("user.authentication.universal_logout", person(), copilot, actor=admin, uuid="e1"),
+            event("user.authentication.universal_logout", person(), actor=admin, debug=apps, uuid="e1"),
             event("user.session.clear", person(), actor=admin, uuid="e2"),
-            event("user.authentication.universal_logout.scheduled", person(), actor=admin, uuid="e3"),
-            event("user.authentication.universal_logout", person(), actor=admin, uuid="e4"),
+            event("user.session.universal_logout", person(), actor=admin, uuid="e3"),
+            event("user.authentication.universal_logout.scheduled", person(), actor=admin, uuid="e4"),
+            event("user.authentication.universal_logout", person(), copilot, actor=admin, uuid="e5"),
+            event("user.authentication.universal_logout", person(), actor=admin, uuid="e6"),
         ]
     )
-    out, cleared = loaded.rows["revocation"]
-    assert (out["kind"], out["target_kind"], out["client_id"], out["subject_id"]) == ("revoke", "policy", CLIENT, USER)
-    assert out["issued_before"] == out["revoked_at"]
-    assert (cleared["kind"], cleared["target_kind"], cleared["subject_id"]) == ("revoke", "session", USER)
-    assert (cleared["session_id"], cleared["client_id"], cleared["initiator"]) == (
-        None,
-        None,
-        "admin",
-    )  # not the admin's
+    out, other, cleared, all_out, named = loaded.rows["revocation"]
+    assert [(row["event_id"], row["client_id"]) for row in (out, other, named)] == [
+        ("e1", CLIENT),
+        ("e1#2", "0oaOther1"),
+        ("e5", CLIENT),
+    ]
+    for row in (out, other, named):
+        assert (row["kind"], row["target_kind"], row["subject_id"]) == ("revoke", "policy", USER)
+        assert row["issued_before"] == row["revoked_at"]
+    for row in (cleared, all_out):
+        assert (row["kind"], row["target_kind"], row["subject_id"]) == ("revoke", "session", USER)
+        assert (row["session_id"], row["client_id"], row["initiator"]) == (None, None, "admin")  # not the admin's
     assert loaded.ignored == {"sign-in of a person": 1}
     assert [row["reason"] for row in loaded.rejected] == ["names no client"]
 

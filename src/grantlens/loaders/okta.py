@@ -8,8 +8,9 @@ What the mapping decides, and why:
 - **Grant id**: one consent has one ConsentGrant target for each scope. The grant is called by the smallest
   of their ids, whatever the order of the list; the scopes become one list. A token names no consent: its
   grant id is derived from client and subject.
-- **Tokens that are revoked for a user or a client**, and a Universal Logout of a user from an app (Okta's page "Universal
-  Logout revocations"), end what was issued before, and no consent. Sessions that are cleared end no token by
+- **Tokens that are revoked for a user or a client**, and a Universal Logout of a user from apps (Okta's page "Universal
+  Logout revocations"), end what was issued before, and no consent. Its only target is the user: the apps stand in `appInstanceIds`
+  of the debug data (Okta's page on the event types of Identity Threat Protection). Sessions that are cleared end no token by
   themselves: whether tokens went, too, stands in events of their own.
 - **An API token is its own client**, by its id and name; whoever made it is the subject. The record of its end names no one else.
 - **A client's secret or key** is a credential of the client without an id in this log: its target is the client, and
@@ -84,7 +85,7 @@ SELECT *,
                  CASE WHEN len(list_filter(targets, lambda t: starts_with(t.id, '0oa'))) = 0 OR targets IS NULL THEN NULL
                       WHEN event_type = 'integration.api_service.lifecycle.revoke' THEN 'disable'
                       WHEN event_type = 'integration.api_service.lifecycle.authorize' THEN 'consent' END
-            WHEN event_type IN ('user.session.clear', 'user.authentication.universal_logout') THEN 'sign-out'
+            WHEN event_type IN ('user.session.clear', 'user.session.universal_logout', 'user.authentication.universal_logout') THEN 'sign-out'
             WHEN oauth IN ('credentials.lifecycle.create', 'credentials.lifecycle.activate') THEN 'secret'
             WHEN oauth IN ('credentials.lifecycle.deactivate', 'credentials.lifecycle.delete') THEN 'secret revoke'
             WHEN oauth IN ('client.lifecycle.deactivate', 'client.lifecycle.delete') THEN 'disable'
@@ -224,16 +225,18 @@ FROM issued
 _ENDED_STEP = """
 SELECT *,
        CASE WHEN target_kind = 'credential' AND meaning <> 'secret revoke' AND api_token.id IS NULL THEN 'credential'
-            WHEN (target_kind = 'client' OR cuts_off_client OR meaning = 'secret revoke') AND ended_client IS NULL THEN 'client'
+            WHEN (target_kind = 'client' OR cuts_off_client OR meaning = 'secret revoke') AND ended_clients[1] IS NULL THEN 'client'
             WHEN (target_kind IN ('subject', 'session') OR cuts_off_subject) AND subject_id IS NULL THEN 'subject'
             WHEN target_kind = 'grant' AND len(consents) = 0 AND (client_id IS NULL OR subject_id IS NULL) THEN 'grant' END AS lacks,
-       CASE WHEN target_kind = 'token' AND len(tokens) > 0 THEN tokens ELSE [NULL] END AS ended_tokens
+       CASE WHEN target_kind = 'token' AND len(tokens) > 0
+            THEN list_transform(tokens, lambda t: struct_pack(token := t.id, client := ended_clients[1]))
+            ELSE list_transform(ended_clients, lambda c: struct_pack(token := NULL::VARCHAR, client := c)) END AS ended_ones
 FROM (
     SELECT *,
            CASE WHEN starts_with(event_type, 'user.lifecycle.') THEN 'subject'
                 WHEN meaning IN ('disable', 'enable') THEN 'client'
                 WHEN meaning IN ('credential revoke', 'secret revoke') THEN 'credential'
-                WHEN event_type = 'user.session.clear' THEN 'session'
+                WHEN starts_with(event_type, 'user.session.') THEN 'session'
                 WHEN cuts_off_client OR cuts_off_subject THEN 'policy'
                 WHEN len(consents) > 0 THEN 'grant'
                 WHEN ends_with(oauth, '.implicit.client') THEN 'client'
@@ -242,8 +245,9 @@ FROM (
                 WHEN meaning = 'consent revoke' THEN 'grant'
                 ELSE 'token' END AS target_kind,
            -- an app that switches another off is not the one that ends
-           CASE WHEN meaning IN ('disable', 'enable', 'sign-out') THEN target_app.id WHEN meaning = 'secret revoke' THEN client_id
-                ELSE coalesce(target_app.id, client_id) END AS ended_client
+           CASE WHEN signs_out AND target_app.id IS NULL THEN regexp_extract_all(debug.appInstanceIds, '0oa[0-9A-Za-z]+')
+                WHEN meaning IN ('disable', 'enable', 'sign-out') THEN [target_app.id] WHEN meaning = 'secret revoke' THEN [client_id]
+                ELSE [coalesce(target_app.id, client_id)] END AS ended_clients
     FROM (
         SELECT *, event_type = 'user.authentication.universal_logout' AS signs_out,
                signs_out OR oauth = 'token.revoke.implicit.client' AS cuts_off_client,
@@ -264,12 +268,13 @@ SELECT line_no, happened_at AS revoked_at, received_at,
             ELSE 'revoke' END AS kind,
        CASE WHEN result = 'FAILURE' THEN 'error' ELSE outcome END AS outcome,
        target_kind,
-       CASE target_kind WHEN 'credential' THEN api_token.id WHEN 'token' THEN token.id END AS token_id,
+       CASE target_kind WHEN 'credential' THEN api_token.id WHEN 'token' THEN ended_one.token END AS token_id,
        CASE WHEN target_kind = 'grant' THEN list_min(list_transform(consents, lambda t: t.id)) END AS grant_id,
-       CASE WHEN target_kind = 'client' OR cuts_off_client OR meaning = 'secret revoke' THEN ended_client
+       CASE WHEN target_kind = 'client' OR cuts_off_client OR meaning = 'secret revoke' THEN ended_one.client
             WHEN target_kind = 'credential' THEN api_token.id
             WHEN target_kind IN ('token', 'grant') THEN client_id END AS client_id,
-       CASE WHEN target_kind = 'client' OR cuts_off_client THEN coalesce(target_app.displayName, client_name)
+       CASE WHEN signs_out THEN target_app.displayName
+            WHEN target_kind = 'client' OR cuts_off_client THEN coalesce(target_app.displayName, client_name)
             WHEN target_kind IN ('token', 'grant') OR meaning = 'secret revoke' THEN client_name
             WHEN target_kind = 'credential' THEN api_token.displayName END AS client_name,
        CASE WHEN target_kind IN ('subject', 'token', 'grant', 'session') OR cuts_off_subject THEN subject_id END AS subject_id,
@@ -283,7 +288,7 @@ SELECT line_no, happened_at AS revoked_at, received_at,
             WHEN actor.type = 'User' THEN 'admin' END AS initiator,
        actor.id AS actor_id,
        coalesce(reason, CASE WHEN target_kind = 'policy' THEN 'authorization server ' || target_server END) AS reason
-FROM (SELECT *, unnest(ended_tokens) AS token, generate_subscripts(ended_tokens, 1) AS nth
+FROM (SELECT *, unnest(ended_ones) AS ended_one, generate_subscripts(ended_ones, 1) AS nth
       FROM ended WHERE lacks IS NULL)
 """
 
@@ -355,7 +360,7 @@ def _spelled(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=10,
+    version=11,
     title="Okta System Log",
     recognise=mostly_inside(is_event),
     fields=EVENT,

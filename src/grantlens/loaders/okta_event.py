@@ -15,7 +15,8 @@ EVENT = """{
     "authenticationContext": {"externalSessionId": "VARCHAR", "rootSessionId": "VARCHAR"},
     "debugContext": {"debugData": {
         "grantType": "VARCHAR", "grantedScopes": "VARCHAR", "requestedScopes": "VARCHAR", "userId": "VARCHAR",
-        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR", "clientId": "VARCHAR"}},
+        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR", "clientId": "VARCHAR",
+        "appInstanceIds": "VARCHAR"}},
     "transaction": {"detail": {"requestApiTokenId": "VARCHAR", "requestApiTokenClientId": "VARCHAR"}},
     "target": [{"id": "VARCHAR", "type": "VARCHAR", "alternateId": "VARCHAR", "displayName": "VARCHAR",
         "detailEntry": {"expires": "VARCHAR", "subject": "VARCHAR", "publicclientapp": "VARCHAR",
@@ -28,7 +29,8 @@ _LOWER = """{
     "authenticationcontext": {"externalSessionId": "VARCHAR", "rootSessionId": "VARCHAR"},
     "debugcontext": {"debugData": {
         "grantType": "VARCHAR", "grantedScopes": "VARCHAR", "requestedScopes": "VARCHAR", "userId": "VARCHAR",
-        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR", "clientId": "VARCHAR"}}
+        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR", "clientId": "VARCHAR",
+        "appInstanceIds": "VARCHAR"}}
 }"""
 
 _HOOK = "com.okta.event_hook"
