@@ -808,6 +808,41 @@ def portal(**more):
     } | more
 
 
+def test_a_person_of_the_identity_center_who_is_deleted_or_disabled_is_ended_in_all_accounts(load):
+    """By the console, by its API, or by SCIM: there the answer of a change shows the person, active or not."""
+    store = {"identityStoreId": "d-1", "userId": "u-1"}
+    scim, hidden = (
+        {"type": "WebIdentityUser", "accountId": ACCOUNT, "accessKeyId": "scim-1"},
+        {"op": "REPLACE", "path": "active"},
+    )
+    patch = {"tenantId": "t-1", "id": "u-1", "httpBody": {"operations": [hidden]}}
+    loaded = load(
+        [
+            call("DisableUser", "sso-directory", asked=store),
+            call("EnableUser", "sso-directory", asked=store),
+            call("DeleteUser", "identitystore", asked=store, eventID="e-3"),
+            call("PatchUser", "identitystore-scim", scim, patch, {"id": "u-1", "active": False}, eventID="e-4"),
+            call("PatchUser", "identitystore-scim", scim, patch, {"id": "u-1", "active": True}, eventID="e-5"),
+            call("DeleteUser", "identitystore-scim", scim, {"tenantId": "t-1", "id": "u-1"}, eventID="e-6"),
+            call("DeleteUser", "identitystore", asked=store, error=("AccessDeniedException", "no"), eventID="e-7"),
+            # neither ends anybody
+            call("PatchUser", "identitystore-scim", scim, patch, error=("ValidationException", "no"), eventID="e-8"),
+            call("CreateUser", "sso-directory", asked={"identityStoreId": "d-1", "userName": "ada"}, eventID="e-9"),
+        ]
+    )
+    rows = loaded.rows["revocation"]
+    assert [row["kind"] for row in rows] == ["disable", "enable", "disable", "disable", "enable", "disable", "disable"]
+    assert [row["outcome"] for row in rows] == ["success"] * 6 + ["denied"]
+    assert [row["initiator"] for row in rows] == ["admin"] * 3 + ["system"] * 3 + ["admin"]
+    for row in rows:
+        assert (row["target_kind"], row["subject_id"], row["client_id"], row["tenant"]) == (
+            "subject",
+            "u-1",
+            None,
+            None,
+        )
+
+
 def test_a_token_of_the_identity_center_is_issued_and_used(load):
     """An app trades the user's token of elsewhere for one of its own; the portal's calls are written as events of the service."""
     asked = {

@@ -1,27 +1,28 @@
 """AWS CloudTrail: what ends a key, a session, a user or a role, or narrows what one may do.
 
 To revoke a refresh token of AWS Sign-In is to end the sign-in session that the record names, or that token where it names none. No such
-record was seen.
+record was seen. A person of the Identity Center is one in all accounts.
 """
 
 from grantlens.loaders.aws_cloudtrail.policies import ISSUED_BEFORE
 
 REVOCATION = f"""
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
-       CASE meaning WHEN 'narrow' THEN 'downgrade' WHEN 'remove' THEN 'disable' WHEN 'switch off' THEN 'disable' ELSE 'revoke' END AS kind,
+       CASE WHEN meaning = 'narrow' THEN 'downgrade' WHEN meaning = 'person on' THEN 'enable'
+            WHEN meaning IN ('remove', 'switch off', 'person off') THEN 'disable' ELSE 'revoke' END AS kind,
        outcome,
-       CASE meaning WHEN 'narrow' THEN 'grant' WHEN 'remove' THEN 'client' WHEN 'cut off' THEN 'policy'
+       CASE meaning WHEN 'narrow' THEN 'grant' WHEN 'remove' THEN 'client' WHEN 'cut off' THEN 'policy' WHEN 'person off' THEN 'subject' WHEN 'person on' THEN 'subject'
                     WHEN 'sign out' THEN CASE WHEN session_id <> '' THEN 'session' ELSE 'token' END ELSE 'credential' END AS target_kind,
        CASE WHEN meaning = 'sign out' THEN nullif(session_id, '') END AS session_id,
        CASE WHEN meaning IN ('end', 'switch off')
             THEN coalesce(asked.accessKeyId, asked.serviceSpecificCredentialId) END AS token_id,
-       owner AS client_id, owner_name AS client_name,
+       owner AS client_id, owner_name AS client_name, person AS subject_id,
        CASE WHEN meaning = 'cut off' THEN {ISSUED_BEFORE} END AS issued_before,
        CASE WHEN who."type" = 'AWSService' OR caller IS NULL THEN 'system'
             WHEN caller = owner AND who."type" = 'AssumedRole' THEN 'client'
             WHEN caller = owner THEN 'user' ELSE 'admin' END AS initiator,
        coalesce(caller, who.invokedBy) AS actor_id,
-       policy AS reason, coalesce(recipient, account) AS tenant
+       policy AS reason, CASE WHEN person IS NULL THEN coalesce(recipient, account) END AS tenant
 FROM meant
-WHERE meaning IN ('end', 'switch off', 'remove', 'narrow', 'cut off', 'sign out')
+WHERE meaning IN ('end', 'switch off', 'remove', 'narrow', 'cut off', 'sign out', 'person off', 'person on')
 """

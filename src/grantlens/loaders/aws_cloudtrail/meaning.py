@@ -2,6 +2,8 @@
 
 - Throttling refuses nobody: it is an error. `AccessDenied` and its like are denied. An error without a text is none (AWS's page on Cognito).
 - A service that uses a caller's key is an actor, not an address.
+- A person of the Identity Center is ended by the console (`sso-directory`), by its API (`identitystore`) or by whoever provisions people by
+  SCIM (`identitystore-scim`, AWS's examples): there a change shows the person in its answer, active or not.
 """
 
 from grantlens.loaders.aws_cloudtrail.event import principal
@@ -33,6 +35,8 @@ SELECT *,
                      THEN coalesce(nullif(split_part(who.principalId, ':', 1), ''), who.accountId) END) AS caller,
        coalesce(nullif(regexp_extract(who.arn, '^arn:([^:]+):', 1), ''), 'aws') AS part,
        nullif(coalesce(who.accountId, recipient), '') AS account,
+       CASE WHEN server IN ('sso-directory.amazonaws.com', 'identitystore.amazonaws.com') THEN nullif(asked.userId, '')
+            WHEN server = 'identitystore-scim.amazonaws.com' THEN nullif(asked.id, '') END AS person,
        CASE WHEN server = 'iam.amazonaws.com' THEN
                  CASE WHEN call IN ('CreateAccessKey', 'CreateServiceSpecificCredential', 'CreateLoginProfile') THEN 'credential'
                       WHEN call IN ('UpdateAccessKey', 'UpdateServiceSpecificCredential')
@@ -40,6 +44,9 @@ SELECT *,
                       WHEN call IN ('DeleteAccessKey', 'DeleteServiceSpecificCredential', 'DeleteLoginProfile') THEN 'end'
                       WHEN call IN ('DeleteUser', 'DeleteRole') THEN 'remove'
                       {CHANGE_OF_POLICY} END
+            WHEN person IS NOT NULL THEN
+                 CASE WHEN call IN ('DeleteUser', 'DisableUser') OR (call IN ('PatchUser', 'PutUser') AND got.active = 'false') THEN 'person off'
+                      WHEN call = 'EnableUser' OR (call IN ('PatchUser', 'PutUser') AND got.active = 'true') THEN 'person on' END
             WHEN call IN ('CreateToken', 'CreateTokenWithIAM') AND server IN ('sso.amazonaws.com', 'sso-oauth.amazonaws.com') THEN 'oauth'
             WHEN server = 'signin.amazonaws.com' THEN
                  CASE WHEN call = 'AuthorizeOAuth2Access' THEN 'authorize' WHEN starts_with(call, 'CreateOAuth2Token') THEN 'oauth'
