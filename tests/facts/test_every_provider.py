@@ -31,7 +31,7 @@ TABLE = {  # COLUMNS of each loader
     "dropbox": (10, 2, 0, 0, 8, 0, 0, None),
     "envoy_ai_gateway": (2, 0, 2, 0, 0, 0, 0, 0.0),
     "gcp_audit": (40, 6, 33, 1, 1, 9, 0, 0.0),
-    "github": (206, 13, 3, 3, 188, 0, 1, 0.0),
+    "github": (206, 13, 3, 10, 181, 0, 1, 0.0),
     "gitlab": (2, 0, 0, 0, 2, 0, 0, None),
     "google_workspace": (13, 4, 1, 4, 4, 0, 0, 0.0),
     "hashicorp_vault": (8, 0, 4, 0, 4, 0, 0, 0.0),
@@ -71,7 +71,7 @@ IGNORED = {
     "databricks": {"not about delegated access": 3, "sign-in of a person": 11},
     "dropbox": {"impersonation by an admin": 1, "not about delegated access": 6, "sign-in of a person": 1},
     "gcp_audit": {"end of a long-running call": 1},
-    "github": {"event that names no token": 187, "request for access that awaits approval": 1},
+    "github": {"event that names no token": 180, "request for access that awaits approval": 1},
     "gitlab": {"not about delegated access": 1, "sign-in of a person": 1},
     "google_workspace": {
         "administration without bearing on apps": 1,

@@ -16,7 +16,11 @@ NO_TOKEN = "event that names no token"
 AWAITS = "request for access that awaits approval"
 EXPECTED = {
     "elastic-api-request.ndjson": ({"records": 2, "usage": 1, "ignored": 1}, {NO_TOKEN: 1}, {}),
-    "elastic-org-audit.ndjson": ({"records": 189, "issuance": 2, "usage": 2, "ignored": 185}, {NO_TOKEN: 185}, {}),
+    "elastic-org-audit.ndjson": (
+        {"records": 189, "issuance": 2, "usage": 2, "revocation": 7, "ignored": 178},
+        {NO_TOKEN: 178},
+        {},
+    ),
     # the two personal access tokens give two rows each: whoever makes one consents by making it
     "sentinel-security-log-tokens.ndjson": (
         {"records": 11, "issuance": 9, "revocation": 2, "ignored": 2},
@@ -685,6 +689,31 @@ def test_a_person_who_was_suspended_is_enabled_again_and_an_approval_that_names_
     assert rows == [("disable", "subject", "7", None), ("enable", "subject", "7", None)]
     assert [row["reason"] for row in loaded.rejected] == ["names no user"]
     assert loaded.one("issuance")["kind"] == "consent"
+
+
+def test_a_person_who_leaves_an_organisation_is_disabled_within_it_until_added_again(load):
+    about = {"user": "ada", "user_id": 7, "actor": "grace", "actor_id": 8}
+    loaded = load(
+        [
+            event("org.remove_member", number=1, **about),
+            event("org.add_member", number=2, **about),
+            event("org.remove_member", number=3, **about | {"actor": "ada", "actor_id": 7}),
+            event("org.remove_member", number=4, hashed_token=HASH, **about),
+            event("org.remove_member", number=5, **about | {"user": None, "user_id": None}),
+            event("org.remove_member", number=6, **about | {"org": None}),  # else they would be disabled everywhere
+        ]
+    )
+    names = ("kind", "target_kind", "subject_id", "tenant", "client_id", "initiator", "actor_id")
+    org = event("x.y")["org"]
+    assert [tuple(row[name] for name in names) for row in loaded.rows["revocation"]] == [
+        ("disable", "subject", "7", org, None, "admin", "8"),
+        ("enable", "subject", "7", org, None, "admin", "8"),
+        ("disable", "subject", "7", org, None, "user", "7"),
+        ("disable", "subject", "7", org, None, "admin", "8"),
+    ]
+    assert loaded.one("usage")["operation"] == "org.remove_member"
+    assert [row["reason"] for row in loaded.rejected] == ["names no user"]
+    assert loaded.ignored == {"event that names no token": 1}
 
 
 def test_repositories_taken_from_an_app_narrow_it(load):

@@ -16,7 +16,8 @@ What the mapping decides, and why:
   say which. The token with which it was done is no part of it.
 - **A GitHub App** that is deleted or suspended (`integration.destroy`, `.suspend`) is switched off alike; so is, within its organisation,
   an OAuth app that an organisation lets in no longer: `org.oauth_app_access_denied` is, by GitHub's list of events, the end of
-  an approval, not the refusal of a request. A person who is suspended or deleted (`user.suspend`, `.delete`, `.destroy`) is so everywhere.
+  an approval, not the refusal of a request. A person who is suspended or deleted (`user.suspend`, `.delete`, `.destroy`) is so everywhere;
+  one who leaves or is removed (`org.remove_member`, in a collector's published tests) is disabled within the organisation, until added again.
 - A request for access that an organisation must approve (`personal_access_token.request_created`) gives nothing, nor does taking
   it back: the approval (`access_granted`) is the consent.
 - `oauth_access.regenerate` repeats the hash of the creation: a `refresh` of the same token.
@@ -119,6 +120,7 @@ _TOKEN_ENDS = (
 _SIGNALS = ("oauth_application.revoke_all_tokens", "integration.revoke_all_tokens")
 _APP_ENDS = ("oauth_application.destroy", "oauth_application.revoke_tokens", "oauth_application.revoke_all_tokens")
 _PERSON_ENDS = ("user.suspend", "user.delete", "user.destroy")
+_MEMBERS = ("org.remove_member", "org.add_member")
 _ENABLES = (
     "integration_installation.unsuspend",
     "integration.unsuspend",
@@ -136,6 +138,7 @@ _DISABLES = (
 
 _EVENT = f"""
 SELECT line_no, r.*,
+       coalesce(r.action IN {_listed(_MEMBERS)} AND nullif(r.org, '[]') <> '', false) AS is_of_member,
        r.installation.app_id IS NOT NULL OR (r.actor IS NULL AND r.sender.login IS NOT NULL) AS is_webhook,
        CASE WHEN r.installation.app_id IS NOT NULL THEN
                  CASE WHEN r.action IN ('created', 'unsuspend') THEN 'consent'
@@ -156,7 +159,8 @@ SELECT line_no, r.*,
             WHEN r.action IN {_listed(_REQUESTS)} THEN NULL
             WHEN r.action = 'api.request' THEN 'use'
             WHEN r.action IN ('git.clone', 'git.fetch', 'git.push') AND (r.actor <> '' OR r.repository_public IS DISTINCT FROM 'true') THEN 'use'
-            WHEN r.hashed_token <> '' OR r.token_id <> '0' OR r.actor_is_agent THEN 'use' END AS meaning,
+            WHEN r.hashed_token <> '' OR r.token_id <> '0' OR r.actor_is_agent THEN 'use'
+            WHEN is_of_member THEN 'member' END AS meaning,
        coalesce(r."@timestamp", r.at_sign_timestamp,
                 CASE WHEN r.installation.app_id IS NULL OR r.created_at IS NOT NULL THEN r.created_at
                      WHEN r.action = 'created' THEN r.installation.created_at
@@ -186,7 +190,7 @@ SELECT *,
        coalesce(nullif(nullif(user_id, ''), '0'), nullif("user", '')) AS named_person,
        coalesce(named_person, nullif(actor_id, ''), nullif(actor, '')) AS person,
        coalesce(nullif("user", ''), nullif(actor, '')) AS person_name,
-       is_of_person AND named_person IS NULL AS names_nobody,
+       (is_of_person OR meaning = 'member') AND named_person IS NULL AS names_nobody,
        -- beside an app stands the token with which it was changed; somebody may have pasted the token itself as its name
        CASE WHEN is_of_app AND meaning <> 'use' THEN NULL
             WHEN regexp_matches(user_programmatic_access_name, 'gh[pousr]_[A-Za-z0-9]{{16}}|github_pat_')
@@ -307,6 +311,13 @@ SELECT line_no,
 FROM party
 WHERE (meaning IN ('revoke', 'disable', 'token end', 'expiry', 'signal', 'downgrade')
        OR (enables AND coalesce(client_id, grant_id, named_person) IS NOT NULL)) AND NOT names_nobody
+UNION ALL
+-- a use besides, where it was done with a token
+SELECT line_no, nullif(_document_id, ''), happened_at, CASE action WHEN 'org.add_member' THEN 'enable' ELSE 'disable' END, 'success', 'subject',
+       NULL, NULL, NULL, named_person, nullif("user", ''),
+       CASE WHEN doer = named_person THEN 'user' WHEN doer IS NOT NULL THEN 'admin' END, doer, nullif(explanation, ''), tenant
+FROM party
+WHERE is_of_member AND named_person IS NOT NULL
 """
 
 _IGNORED = """
@@ -349,7 +360,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="github",
-    version=12,
+    version=13,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,

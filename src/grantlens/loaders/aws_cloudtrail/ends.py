@@ -11,7 +11,8 @@ SELECT line_no, event_id, happened_at AS revoked_at, received_at,
        CASE WHEN meaning = 'narrow' THEN 'downgrade' WHEN meaning = 'person on' THEN 'enable'
             WHEN meaning IN ('remove', 'switch off', 'person off') THEN 'disable' ELSE 'revoke' END AS kind,
        outcome,
-       CASE meaning WHEN 'narrow' THEN 'grant' WHEN 'remove' THEN 'client' WHEN 'cut off' THEN 'policy' WHEN 'person off' THEN 'subject' WHEN 'person on' THEN 'subject'
+       CASE meaning WHEN 'narrow' THEN 'grant' WHEN 'remove' THEN 'client' WHEN 'cut off' THEN 'policy'
+                    WHEN 'person off' THEN 'subject' WHEN 'person on' THEN 'subject'
                     WHEN 'sign out' THEN CASE WHEN session_id <> '' THEN 'session' ELSE 'token' END ELSE 'credential' END AS target_kind,
        CASE WHEN meaning = 'sign out' THEN nullif(session_id, '') END AS session_id,
        CASE WHEN meaning IN ('end', 'switch off')
