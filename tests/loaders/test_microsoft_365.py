@@ -513,11 +513,12 @@ def test_what_is_switched_off_ends_everything_below_it(load):
         [
             change("Update service principal.", off),
             change("Remove service principal."),
+            change("Delete service principal.", Id="page"),
             change("Disable account.", Target=person),
         ]
     )
     rows = [(row["kind"], row["target_kind"], row["client_id"], row["subject_id"]) for row in loaded.rows["revocation"]]
-    assert rows == [("disable", "client", APP, None)] * 2 + [("disable", "subject", None, "bob@example.com")]
+    assert rows == [("disable", "client", APP, None)] * 3 + [("disable", "subject", None, "bob@example.com")]
 
 
 def test_a_person_who_is_deleted_is_named_as_before(load):

@@ -1144,6 +1144,10 @@ def test_what_disables(load):
     person = target(USER, "Ada", "User") | {"userPrincipalName": "ada@example.com"}
     cases = {
         "app deleted": change("Delete application", client),
+        # agents' identities are deleted for good at once
+        "agent deleted": change("Hard delete service principal", client),
+        "app gone": change("Hard Delete application", client),
+        "app deleted, as a page has it": change("Delete service principal", client),
         "app off": change("Update service principal", off),
         "account off": change("Disable account", person),
         "account deleted": change("Delete user", person),
@@ -1151,11 +1155,21 @@ def test_what_disables(load):
     column = each(load, "revocation", cases)
     assert set(column("kind").values()) == {"disable"}
     kinds = column("target_kind")
-    assert {case for case, kind in kinds.items() if kind == "client"} == {"app deleted", "app off"}
+    assert {case for case, kind in kinds.items() if kind == "subject"} == {"account off", "account deleted"}
+    assert column("client_id")["agent deleted"] == CLIENT
     assert set(kinds.values()) == {"client", "subject"}
     assert column("client_id")["app off"] == CLIENT
     assert column("subject_id")["account off"] == USER
     assert column("initiator")["account off"] == "admin"
+
+
+def test_a_role_that_is_removed_without_its_name_narrows(load):
+    """So Microsoft 365's log has it, 13 times in one tenant."""
+    removal = "Add a deletion-marked app role assignment grant to service principal as part of link removal"
+    named = {"ServicePrincipal__ObjectID": (None, CLIENT_SP), "ServicePrincipal__AppId": (None, CLIENT)}
+    row = load([change(removal, target(GRAPH_SP, "Microsoft Graph", **named))]).one("revocation")
+    names = ("kind", "target_kind", "client_id", "grant_id", "scopes_removed")
+    assert tuple(row[name] for name in names) == ("downgrade", "grant", CLIENT, None, None)
 
 
 def test_a_person_who_is_deleted_keeps_the_sign_in_name(load):

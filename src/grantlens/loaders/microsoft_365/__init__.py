@@ -31,7 +31,7 @@ SELECT *,
             WHEN activity = 'add app role assignment to service principal' THEN 'assign'
             WHEN activity IN ('remove app role assignment from service principal', 'add a deletion-marked app role assignment grant'
                               || ' to service principal as part of link removal') THEN 'unassign'
-            WHEN activity IN ('delete application', 'remove service principal', 'hard delete application',
+            WHEN activity IN ('delete application', 'remove service principal', 'delete service principal', 'hard delete application',
                               'hard delete service principal') THEN 'client off'
             WHEN activity IN ('restore application', 'restore service principal') THEN 'client on'
             WHEN activity = 'update service principal' OR starts_with(activity, 'update application')
@@ -86,7 +86,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=13,
+    version=14,
     title="Microsoft 365 unified audit log",
     recognise=mostly(is_audit),
     fields=FIELDS,

@@ -91,12 +91,14 @@ SELECT *,
             WHEN activity IN ('add delegated permission grant', 'add oauth2permissiongrant') THEN 'delegate'
             WHEN activity IN ('remove delegated permission grant', 'remove oauth2permissiongrant') THEN 'undelegate'
             WHEN activity = 'add app role assignment to service principal' THEN 'assign'
-            WHEN activity = 'remove app role assignment from service principal' THEN 'unassign'
+            WHEN activity IN ('remove app role assignment from service principal', 'add a deletion-marked app role assignment grant'
+                              || ' to service principal as part of link removal') THEN 'unassign'
             WHEN activity = 'update service principal' AND enabled_old ILIKE '%true%' AND enabled_new ILIKE '%false%'
             THEN 'client off'
             WHEN activity = 'update service principal' AND enabled_old ILIKE '%false%' AND enabled_new ILIKE '%true%'
             THEN 'client on'
-            WHEN activity IN ('delete application', 'remove service principal') THEN 'client off'
+            WHEN activity IN ('delete application', 'remove service principal', 'delete service principal', 'hard delete application',
+                              'hard delete service principal') THEN 'client off'
             WHEN activity IN ('restore application', 'restore service principal') THEN 'client on'
             WHEN keys_old IS NOT NULL OR keys_new IS NOT NULL THEN 'keys'
             WHEN activity IN ('disable account', 'delete user') THEN 'person off'
@@ -156,7 +158,7 @@ _PARTY = """grant_id := 'entra:' || g.client || ':' || g.resource || ':' || g.pe
                    ELSE coalesce(client_label, CASE WHEN targets[2].id = g.client THEN targets[2].displayName END) END,
                subject_id := CASE WHEN NOT by_role AND g.person <> 'AllPrincipals' THEN g.person END,"""
 
-_LOST = "list_filter(g.held, lambda s: NOT list_contains(coalesce(g.holds, []), s))"
+_LOST = "list_filter(g.held, lambda s: s IS NOT NULL AND NOT list_contains(coalesce(g.holds, []), s))"
 
 _WON = "list_filter(g.holds, lambda s: NOT list_contains(coalesce(g.held, []), s))"
 
@@ -189,7 +191,8 @@ SELECT *,
        list_transform(
            list_filter(grants, lambda g: meaning = 'unassign' OR (meaning = 'undelegate' AND coalesce(len(g.holds), 0) = 0)
                OR (len({_LOST}) > 0 AND (meaning <> 'delegate' OR coalesce(len(g.holds), 0) = 0))),
-           lambda g: struct_pack(kind := CASE WHEN len(g.holds) > 0 THEN 'downgrade' ELSE 'revoke' END,
+           -- a role that is not named is one of several
+           lambda g: struct_pack(kind := CASE WHEN len(g.holds) > 0 OR (by_role AND g.person IS NULL) THEN 'downgrade' ELSE 'revoke' END,
                target_kind := 'grant', {_PARTY}
                subject_name := NULL::VARCHAR, scopes_removed := nullif({_LOST}, []))) AS ungranted,
        list_transform(list_filter(keys_before, lambda k: NOT list_contains(keys_after, k)),
