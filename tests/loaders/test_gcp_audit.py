@@ -301,6 +301,35 @@ def test_the_end_of_an_account_ends_what_is_below_and_its_return_is_a_change(loa
     assert len(loaded.rows["usage"]) == 3
 
 
+def test_an_account_named_by_its_number_is_known_by_the_label(load):
+    """So the log names the resource of a deletion."""
+    labels = {"resource": {"labels": {"project_id": PROJECT, "email_id": ROBOT, "unique_id": "1234567890"}}}
+    row = load([iam("DeleteServiceAccount", "projects/-/serviceAccounts/1234567890", **labels)]).one("revocation")
+    assert (row["kind"], row["client_id"]) == ("disable", ROBOT)
+
+
+def test_a_person_of_a_workforce_pool_who_is_deleted_is_called_as_in_calls(load):
+    pool = "locations/global/workforcePools/p"
+    staff = f"principal://iam.googleapis.com/{pool}/subject/ada"
+
+    def asked(call, name=f"{pool}/subjects/ada", **more):
+        return iam(f"WorkforcePools.{call}", name, **more)
+
+    loaded = load(
+        [
+            asked("DeleteWorkforcePoolSubject", operation={"first": True}, insertId="1"),
+            asked("DeleteWorkforcePoolSubject", operation={"last": True}, insertId="2"),
+            asked("UndeleteWorkforcePoolSubject", insertId="3"),
+            asked("DeleteWorkforcePool", pool, insertId="4"),
+        ]
+    )
+    names = ("kind", "target_kind", "client_id", "tenant")
+    assert [tuple(row[name] for name in names) for row in loaded.rows["revocation"]] == [
+        ("disable", "client", staff, None),
+        ("enable", "client", staff, None),
+    ]
+
+
 def test_the_keys_of_an_account_that_is_enabled_again_are_used_rightly(tmp_path):
     name, key = f"projects/{PROJECT}/serviceAccounts/{ROBOT}", f"//iam.googleapis.com/{KEY_NAME}"
     labels = {"resource": {"labels": {"project_id": PROJECT, "email_id": ROBOT}}}
