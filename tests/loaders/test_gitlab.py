@@ -272,6 +272,19 @@ def test_the_end_of_a_user_is_told_by_the_message_alone_where_there_is_no_type(l
     )
 
 
+@pytest.mark.parametrize("spelled", [as_api, as_line])
+def test_a_removed_user_is_told_by_what_was_removed_where_there_is_neither_type_nor_message(load, spelled):
+    def removed(what, id):
+        record = streamed(None, None, id=id, author=ADMIN, remove=what) | {"entity_id": ADA, "entity_type": "User"}
+        del record["details"]["custom_message"]
+        return spelled(record)
+
+    loaded = load([removed("user", "1"), removed("user_access", "2")])
+    row = loaded.one("revocation")
+    assert (row["kind"], row["target_kind"], row["subject_id"], row["initiator"]) == ("disable", "subject", "7", "admin")
+    assert loaded.ignored == {OTHER: 1}
+
+
 def test_a_message_that_only_begins_like_an_end_is_none(load):
     told = ("Blocked user from group", "Unblocked user from group", "User ada b scheduled for deletion")
     loaded = load([as_line(streamed(None, each, author=ADMIN)) for each in told])

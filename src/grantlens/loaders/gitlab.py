@@ -9,7 +9,8 @@ What the mapping decides, and why:
 - The message is GitLab's own text, but the name of a deploy token inside it is anybody's: what is read stands behind it.
 - An instance counts its tokens from 1, and no event names the instance: the first event of a number may tell of another instance's token
   than the calls of that number do, so that no token is said to begin with it (`keys_begin`).
-- A line of the file may have no type. Then the message tells a consent, and the end of a person, too.
+- A line of the file may have no type. Then the message tells a consent, and the end of a person, too. GitLab before 15 wrote neither for a person
+  who was removed, but `remove`: `user`; `user_access` is a membership.
 - A consent given through GitLab's own service for sign-in (`user_authorized_iam_oauth_application`) has the person for a target, and says what of the
   application's scopes was granted.
 - Each token is a client of its own; an OAuth application is one by its id. What is attempted and fails gives and ends nothing.
@@ -32,10 +33,10 @@ from grantlens.loaders.written_time import text_moment
 _FIELDS = """{
     "id": "VARCHAR", "time": "VARCHAR", "created_at": "VARCHAR", "event_type": "VARCHAR", "event_name": "VARCHAR",
     "author_id": "VARCHAR", "author_name": "VARCHAR", "entity_id": "VARCHAR", "entity_type": "VARCHAR", "entity_path": "VARCHAR",
-    "target_id": "VARCHAR", "target_type": "VARCHAR", "target_details": "VARCHAR", "custom_message": "VARCHAR",
+    "target_id": "VARCHAR", "target_type": "VARCHAR", "target_details": "VARCHAR", "custom_message": "VARCHAR", "remove": "VARCHAR",
     "application_id": "VARCHAR", "application_name": "VARCHAR", "scopes": "VARCHAR", "granted_scopes": "VARCHAR", "revocation_source": "VARCHAR",
     "with": "VARCHAR", "ip_address": "VARCHAR", "meta.remote_ip": "VARCHAR",
-    "details": {"event_name": "VARCHAR", "custom_message": "VARCHAR", "author_name": "VARCHAR", "entity_path": "VARCHAR",
+    "details": {"event_name": "VARCHAR", "custom_message": "VARCHAR", "remove": "VARCHAR", "author_name": "VARCHAR", "entity_path": "VARCHAR",
         "target_id": "VARCHAR", "target_type": "VARCHAR", "target_details": "VARCHAR", "ip_address": "VARCHAR", "with": "VARCHAR",
         "application_id": "VARCHAR", "application_name": "VARCHAR", "scopes": "VARCHAR",
         "granted_scopes": "VARCHAR", "revocation_source": "VARCHAR"},
@@ -62,7 +63,7 @@ def _told(name: str) -> str:
 _WRITTEN = f"""
 SELECT line_no, e.route IS NOT NULL AND e.author_id IS NULL AS is_call,
        coalesce(nullif(e.event_type, ''), nullif(e.event_name, ''), nullif(e.details.event_name, '')) AS action,
-       coalesce(e.custom_message, e.details.custom_message) AS told,
+       coalesce(e.custom_message, e.details.custom_message) AS told, {_told("remove")} AS removed,
        coalesce(e.created_at, e.time) AS logged_at, {text_moment("logged_at")} AS happened_at,
        CASE WHEN e.created_at IS NOT NULL THEN {text_moment("e.time")} END AS received_at,
        coalesce(nullif(e.id, ''), CASE WHEN is_call THEN nullif(e.correlation_id, '') END) AS event_id,
@@ -102,6 +103,7 @@ SELECT line_no, is_call, action, logged_at, happened_at, author_id, is_sign_in,
             WHEN action IN ('user_blocked', 'user_destroyed', 'user_deactivate')
               OR (action = 'ban_user' AND regexp_matches(told, '^(Banned|Blocked)'))
               OR (action IS NULL AND regexp_matches(told, '^(Blocked user|Deactivated user|Banned user|User [^ ]+ scheduled for deletion([.] Reason: .*)?)$'))
+              OR (action IS NULL AND told IS NULL AND removed = 'user' AND target_type = 'User')
             THEN 'end user'
             WHEN action IN ('unblock_user', 'unban_user', 'user_activate') OR (action = 'ban_user' AND regexp_matches(told, '^Un(banned|blocked)'))
               OR (action IS NULL AND told IN ('Unblocked user', 'Unbanned user', 'Activated user'))
@@ -232,7 +234,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 LOADER = with_envelopes(
     Loader(
         name="gitlab",
-        version=4,
+        version=5,
         title="GitLab audit events and API log",
         recognise=mostly_inside(lambda record: _is_audit(record) or _is_call(record)),
         fields=_FIELDS,
