@@ -308,6 +308,32 @@ def test_what_is_ended(load, action):
     assert row["initiator"] == ("system" if kind == "expiry" else "admin")
 
 
+def test_who_ends_in_the_account_ends_in_every_workspace(load):
+    of_account = {"workspaceId": 0}
+    loaded = load(
+        [
+            event("delete", id="1", targetUserName=OWNER, endpoint="/users") | of_account,
+            event("activateUser", id="2", targetUserName=OWNER) | of_account,
+            event("deleteCustomAppIntegration", id="3", custom_app_id="app-1") | of_account,
+            event("delete", id="4", service="servicePrincipalCredentials", secret_id="s1") | of_account,
+            event("deactivateUser", id="5", targetUserName=OWNER),
+        ]
+    )
+    tenants = {row["event_id"].partition(":")[0]: row["tenant"] for row in loaded.rows["revocation"]}
+    assert tenants == {"req-1": None, "req-2": None, "req-3": None, "req-4": "acc-1", "req-5": "1234567890123456"}
+
+
+def test_expired_tokens_that_are_cleared_away_without_a_name_are_ignored(load):
+    loaded = load(
+        [
+            event("garbageCollectDbToken", tokenExpirationTime=str(MS)),
+            event("garbageCollectDbToken", id="2", status=None),
+        ]
+    )
+    assert loaded.ignored == {"expired tokens cleared away, of which none is named": 1}
+    assert [row["reason"] for row in loaded.rejected] == ["response.statusCode is missing"]
+
+
 def test_what_names_nothing_that_it_ends_is_rejected(load):
     expected = {
         "names no token": event("revokeDbToken", id="1"),

@@ -281,7 +281,12 @@ def test_a_removed_user_is_told_by_what_was_removed_where_there_is_neither_type_
 
     loaded = load([removed("user", "1"), removed("user_access", "2")])
     row = loaded.one("revocation")
-    assert (row["kind"], row["target_kind"], row["subject_id"], row["initiator"]) == ("disable", "subject", "7", "admin")
+    assert (row["kind"], row["target_kind"], row["subject_id"], row["initiator"]) == (
+        "disable",
+        "subject",
+        "7",
+        "admin",
+    )
     assert loaded.ignored == {OTHER: 1}
 
 

@@ -14,6 +14,9 @@ What the mapping decides, and why:
 - Of notebooks and jobs the log has a `tokenLogin` too (`authenticationMethod` `API_INT_PAT_TOKEN`): with a token that the workspace makes for
   itself and issues to nobody. It is a use for the person, by no client and with no token of theirs (by Databricks' published detections).
 - A temporary credential is exchanged for the caller's own right; its audience is the table, volume, path or credential.
+- An event of the account (`workspaceId` 0) has the account for a tenant. A person or app integration that ends there ends in all of its workspaces: that
+  end names no tenant.
+- Expired tokens that are cleared away (`garbageCollectDbToken`) are seldom named: ignored then.
 - A recipient of Delta Sharing holds a token of its own: it is a client, by its name.
 - The status decides: 2xx is success, 401, 403 and 429 are denied. Without a status nobody knows what came of it: rejected,
   as is a record without a time. `IpAccessDenied` says by its name that it was refused.
@@ -149,8 +152,8 @@ FROM (
 _KNOWN = f"""
 SELECT line_no, service, action, meaning, happened_at, {_moment("e.p_parse_time")} AS received_at,
        coalesce(nullif(e.event_id, ''), coalesce(nullif(e.requestId, ''), nullif(e.request_id, '')) || ':' || action) AS event_id,
-       coalesce(nullif(nullif(coalesce(e.workspaceId, e.workspace_id), '0'), ''), nullif(coalesce(e.accountId, e.account_id), ''))
-           AS tenant,
+       nullif(nullif(coalesce(e.workspaceId, e.workspace_id), '0'), '') AS workspace,
+       coalesce(workspace, nullif(coalesce(e.accountId, e.account_id), '')) AS tenant,
        actor, nullif(actor, 'System-User') AS person,
        -- some write an address with its port
        regexp_replace(nullif(coalesce(e.sourceIPAddress, e.source_ip_address), ''), '^([0-9.]+):[0-9]+$', '\\1') AS ip,
@@ -240,7 +243,9 @@ SELECT line_no, event_id, happened_at AS revoked_at, received_at,
        CASE WHEN meaning IN ('end user', 'enable user') THEN ended END AS subject_id,
        CASE WHEN action = 'garbageCollectDbToken' OR actor = 'System-User' THEN 'system'
             WHEN meaning <> 'end token' AND person IS NOT NULL THEN 'admin' END AS initiator,
-       actor AS actor_id, action AS reason, tenant
+       actor AS actor_id, action AS reason,
+       -- who is taken out of the account is out of each of its workspaces, of which their tokens are
+       CASE WHEN workspace IS NOT NULL OR meaning NOT IN ('end user', 'enable user', 'end client') THEN tenant END AS tenant
 FROM known
 WHERE (starts_with(meaning, 'end ') OR meaning = 'enable user') AND outcome IS NOT NULL AND ended IS NOT NULL
 """
@@ -253,6 +258,9 @@ SELECT line_no,
             ELSE 'not about delegated access' END AS reason
 FROM event
 WHERE meaning IS NULL AND happened_at IS NOT NULL AND action IS NOT NULL
+UNION ALL
+SELECT line_no, 'expired tokens cleared away, of which none is named' FROM known
+WHERE action = 'garbageCollectDbToken' AND ended IS NULL AND outcome IS NOT NULL
 """
 
 _REJECTED = """
@@ -264,13 +272,14 @@ WHERE happened_at IS NULL OR action IS NULL
 UNION ALL
 SELECT line_no, CASE WHEN outcome IS NULL THEN 'response.statusCode is missing' ELSE 'names no ' || split_part(meaning, ' ', 2) END
 FROM known
-WHERE outcome IS NULL OR ((starts_with(meaning, 'end ') OR meaning = 'enable user') AND ended IS NULL)
+WHERE outcome IS NULL
+    OR ((starts_with(meaning, 'end ') OR meaning = 'enable user') AND ended IS NULL AND action <> 'garbageCollectDbToken')
 """
 
 LOADER = with_envelopes(
     Loader(
         name="databricks",
-        version=5,
+        version=6,
         title="Databricks audit log",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
