@@ -4,6 +4,7 @@ import pytest
 
 import grantlens as gl
 from tests.loaders.test_databricks import ADMIN, MS, event
+from tests.loaders.test_hashicorp_vault import ENTITY, LOGIN, auth, response
 
 HOUR = 3_600_000
 
@@ -41,3 +42,38 @@ def databricks(workspace, *later):
 def test_who_leaves_an_account_of_databricks_leaves_its_workspaces(replay, workspace, expected):
     assert found(replay(audit_ndjson=databricks(workspace, 3))) == expected
     assert found(replay(audit_ndjson=databricks(workspace))) == []
+
+
+def vault(call_in, *granted_by):
+    """Return what a token does that somebody of the namespace `root` got, in another namespace, before and after that somebody was removed."""
+    policies = {"policy_results": {"allowed": True, "granting_policies": [{"type": ""}, *granted_by]}}
+    boss = auth("hmac-sha256:boss", entity_id="9", metadata={}, display_name="token")
+    entries = [
+        LOGIN,
+        response("secret/data/mail", "read", caller=auth(**policies), id="before"),
+        response(f"identity/entity/id/{ENTITY}", "delete", caller=boss, id="gone"),
+        response("secret/data/mail", "read", caller=auth(**policies), id="after"),
+    ]
+    for hour, entry in enumerate(entries):
+        namespace = {"id": call_in if entry["request"]["path"].startswith("secret/") else "root"}
+        yield entry | {
+            "time": f"2026-07-01T10:{hour * 10:02}:00Z",
+            "request": entry["request"] | {"namespace": namespace},
+        }
+
+
+OF_ROOT, OF_TEAM = ({"name": "mail", "namespace_id": name, "type": "acl"} for name in ("root", "team1"))
+
+
+@pytest.mark.parametrize(
+    ("call_in", "granted_by", "expected"),
+    [
+        ("root", (), [("indeterminate", 1)]),
+        ("team1", (OF_ROOT,), [("indeterminate", 1)]),
+        ("team1", (OF_ROOT, OF_ROOT), [("indeterminate", 1)]),
+        ("team1", (OF_TEAM,), []),
+        ("team1", (OF_ROOT, OF_TEAM), []),
+    ],
+)
+def test_a_token_of_vault_that_is_used_below_its_namespace_is_found(replay, call_in, granted_by, expected):
+    assert found(replay(audit_ndjson=list(vault(call_in, *granted_by)))) == expected

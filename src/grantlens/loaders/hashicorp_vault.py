@@ -16,6 +16,8 @@ What the mapping decides, and why:
   it joins; by name it is named only; of a batch the ids are hashed, and the end names nobody.
 - `token_issue_time` on a use tells when its token was made, but no issue is made up from it: the login stands in this log
   or in an older one, and would be counted twice. Nor is it kept: to read it took a quarter of a load, and few ends in Vault are of all tokens of somebody.
+- A namespace is a tenant, and a token may be used in those below its own: a call belongs to the namespace whose policies let it, where the log names
+  them (`granting_policies`) and they are of one. That is the token's, by which its issue and its end know it; elsewhere the request's stands in.
 - Policies are the scopes. The client is the role of the login, else the display name; the subject is the entity.
 - A lease is a credential and named in the clear on issue; its revocation names it in the path, or hashed in the body.
 - A secret id is a key of the AppRole that its path names, in small letters as the logins name it. Who made it is the entity of the token, or
@@ -36,7 +38,7 @@ from grantlens.loaders.loader import Join, Loader, mostly
 
 _AUTH = """{
     "accessor": "VARCHAR", "display_name": "VARCHAR", "policies": ["VARCHAR"], "entity_id": "VARCHAR", "token_type": "VARCHAR",
-    "token_ttl": "VARCHAR", "authorization_details": "JSON",
+    "token_ttl": "VARCHAR", "authorization_details": "JSON", "policy_results": {"granting_policies": [{"namespace_id": "VARCHAR"}]},
     "metadata": {"role": "VARCHAR", "role_name": "VARCHAR", "email": "VARCHAR", "username": "VARCHAR",
         "service_account_name": "VARCHAR"}
 }"""
@@ -97,6 +99,8 @@ SELECT line_no, e.type AS type, e.time AS logged_at,
        CASE WHEN e.type = 'response' THEN e.response.auth END AS made, CASE WHEN e.type = 'response' THEN e.auth END AS auth,
        nullif(e.request.remote_address, '') AS ip, e.request.headers."user-agent"[1] AS user_agent,
        nullif(e.request.namespace.id, '') AS tenant,
+       list_transform(e.auth.policy_results.granting_policies, lambda p: nullif(p.namespace_id, '')) AS grantors,
+       CASE WHEN list_min(grantors) = list_max(grantors) THEN list_min(grantors) ELSE tenant END AS token_tenant,
        nullif(e.response.secret.lease_id, '') AS lease_id, nullif(e.response.wrap_info.wrapped_accessor, '') AS wrapped,
        coalesce(e.response.wrap_info.creation_path <> '', false) AS is_wrapped,
        coalesce(nullif(e.request.client_token_accessor, ''), nullif(e.auth.accessor, '')) AS accessor,
@@ -183,7 +187,7 @@ SELECT line_no, event_id, happened_at AS used_at, outcome,
             ELSE 'scope' END AS denial_reason,
        accessor AS token_id,
        use_client AS client_id, use_client_name AS client_name, use_subject AS subject_id, use_subject_name AS subject_name,
-       auth.policies AS token_scopes, 'vault' AS resource_server, path AS target, operation, ip, user_agent, tenant
+       auth.policies AS token_scopes, 'vault' AS resource_server, path AS target, operation, ip, user_agent, token_tenant AS tenant
 FROM (SELECT *, {_who("auth", "use")} FROM call WHERE counts AND is_use)
 """
 
@@ -209,7 +213,7 @@ SELECT line_no, event_id, happened_at AS revoked_at,
             WHEN ends = 'subject' AND do_subject = split_part(path, '/', 4) THEN 'user'
             ELSE 'admin' END AS initiator,
        CASE WHEN approle IS NOT NULL THEN approle_hand ELSE coalesce(do_subject, do_client) END AS actor_id,
-       CASE WHEN ends = 'policy' THEN path END AS reason, tenant
+       CASE WHEN ends = 'policy' THEN path END AS reason, CASE WHEN path = 'auth/token/revoke-self' THEN token_tenant ELSE tenant END AS tenant
 FROM (SELECT *, {_who("auth", "do")} FROM call WHERE counts AND ends IS NOT NULL)
 """
 
@@ -232,7 +236,7 @@ WHERE type IS NULL OR (type NOT IN ('request', 'kmip-request', 'kmip-response') 
 LOADER = with_envelopes(
     Loader(
         name="hashicorp_vault",
-        version=6,
+        version=7,
         title="HashiCorp Vault audit device",
         recognise=mostly(_is_event),
         fields=_FIELDS,
