@@ -19,6 +19,8 @@ from tests.loaders import (
     test_keycloak,
     test_microsoft_365,
     test_microsoft_entra,
+    test_onelogin,
+    test_onepassword,
     test_ping_one,
     test_salesforce,
     test_slack,
@@ -141,6 +143,16 @@ def microsoft_entra(off, ok, at):
     return json.loads(json.dumps(record).replace("2026-07-01T09:00:00.1234567+00:00", text(at)))
 
 
+def onelogin(off, ok, at):
+    assert ok
+    return test_onelogin.event(15 if off else 16, number=at.minute, at=text(at), client=None)
+
+
+def onepassword(off, ok, at):
+    assert ok
+    return test_onepassword.audit("suspend" if off else "reactive", "user", number=at.minute, at=text(at))
+
+
 def ping_one(off, ok, at):
     told = f"Updated Application X using 'OPENID_CONNECT' protocol of type 'WEB_APP' with {'dis' if off else 'en'}abled state"
     return test_ping_one.event(
@@ -175,7 +187,19 @@ def tailscale(off, ok, at):
     return record if ok else record | {"event": record["event"] | {"error": "not allowed"}}
 
 
-ALWAYS_DONE = (asana, authentik, caep_ssf, dropbox, github, gitlab, google_workspace, salesforce, slack)
+ALWAYS_DONE = (
+    asana,
+    authentik,
+    caep_ssf,
+    dropbox,
+    github,
+    gitlab,
+    google_workspace,
+    onelogin,
+    onepassword,
+    salesforce,
+    slack,
+)
 """Logs that tell of nothing that failed."""
 
 WITH_FAILURES = (

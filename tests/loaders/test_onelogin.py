@@ -55,6 +55,40 @@ def test_time_and_id_of_a_webhook(load):
     assert (row["used_at"], row["event_id"]) == (datetime(2026, 7, 1, 10, tzinfo=UTC), "e-1")
 
 
+ENDS = {15: "disable", "17": "disable", 551: "disable", 16: "enable"}
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_who_is_gone_is_disabled_and_who_is_back_enabled(load, kind):
+    row = load([event(kind, client=None)]).one("revocation")
+    assert (row["kind"], row["target_kind"], row["outcome"]) == (ENDS[kind], "subject", "success")
+    assert (row["subject_id"], row["subject_name"], row["actor_id"], row["initiator"]) == ("8", "Bob", "7", "admin")
+    assert (row["tenant"], row["revoked_at"]) == ("44", datetime(2026, 7, 1, 10, 0, 0, 250000, tzinfo=UTC))
+
+
+def test_who_ends_a_person(load):
+    """A client that does it has used its access; nobody at all is the service itself."""
+    loaded = load(
+        [
+            event(17, number=1),
+            event(17, number=2, client=None, user_id=7),
+            event(15, number=3, client="", actor_user_id=None),
+        ]
+    )
+    rows = {row["event_id"]: row for row in loaded.rows["revocation"]}
+    assert [(rows[id]["initiator"], rows[id]["actor_id"]) for id in "123"] == [
+        ("client", "7"),
+        ("user", "7"),
+        ("system", None),
+    ]
+    assert loaded.one("usage")["event_id"] == "1"
+
+
+def test_an_end_of_nobody_is_rejected(load):
+    loaded = load([event(17, client=None, user_id=None)])
+    assert [row["reason"] for row in loaded.rejected] == ["names no person"]
+
+
 def test_what_is_ignored(load):
     loaded = load([event(5, client=None), event("6", client=""), event(3, client=None), event(13, client=None)])
     assert loaded.ignored == {

@@ -75,6 +75,15 @@ def test_accounts_and_people(load):
     assert loaded.ignored == {"not about delegated access": 1}
 
 
+def test_who_is_reactivated_is_enabled_as_disabled(load):
+    loaded = load(
+        [audit("suspend", "user"), audit("reactive", "user", number=2), audit("reactive", "device", number=3)]
+    )
+    rows = [(row["kind"], row["target_kind"], row["subject_id"], row["initiator"]) for row in loaded.rows["revocation"]]
+    assert rows == [("disable", "subject", "object-1", "admin"), ("enable", "subject", "object-1", "admin")]
+    assert loaded.ignored == {"not about delegated access": 1}
+
+
 def test_broken_and_double_records(load):
     good = audit("create", "satoken", number=9)
     loaded = load(

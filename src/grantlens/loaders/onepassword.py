@@ -6,7 +6,8 @@ What the mapping decides, and why:
   `aux_uuid` names. Made, it is a credential; deleted or revoked (`trevoke` on 1Password's page of audit events), it ends.
 - Sign-ins and uses of items are a person's own: 1Password keeps credentials for other services, and who reads one is no
   use of a delegated credential of 1Password.
-- A person who is suspended or deleted loses everything below them.
+- A person who is suspended or deleted loses everything below them, and has it again when reactivated (`reactive`, by the list of actions in the API's
+  description, of which a copy was read).
 - Microsoft's table `OnePasswordEventLogs_CL` calls the id `uuid_s`, and has the columns of all streams, empty where a record has not got one.
 
 Proven on records that collectors published as tests: sign-in attempts, item usages and a suspended user; on Microsoft's sample of its table:
@@ -50,7 +51,8 @@ SELECT line_no, e.*, {text_moment("e.timestamp")} AS happened_at, {text_moment("
             WHEN e.object_type = 'satoken' AND e.action IN ('delete', 'revoke', 'trevoke') THEN 'token end'
             WHEN e.object_type = 'sa' AND e.action = 'create' THEN 'consent'
             WHEN e.object_type = 'sa' AND e.action IN ('delete', 'suspend') THEN 'client end'
-            WHEN e.object_type = 'user' AND e.action IN ('delete', 'suspend') THEN 'person end' END AS meaning
+            WHEN e.object_type = 'user' AND e.action IN ('delete', 'suspend') THEN 'person end'
+            WHEN e.object_type = 'user' AND e.action = 'reactive' THEN 'person again' END AS meaning
 FROM shaped
 WHERE e IS NOT NULL
 """
@@ -71,14 +73,14 @@ WHERE meaning IN ('credential', 'consent') AND object_uuid IS NOT NULL
 
 _REVOCATION = """
 SELECT line_no, uuid AS event_id, happened_at AS revoked_at, received_at,
-       CASE WHEN meaning = 'token end' THEN 'revoke' ELSE 'disable' END AS kind, 'success' AS outcome,
+       CASE meaning WHEN 'token end' THEN 'revoke' WHEN 'person again' THEN 'enable' ELSE 'disable' END AS kind, 'success' AS outcome,
        CASE meaning WHEN 'token end' THEN 'credential' WHEN 'client end' THEN 'client' ELSE 'subject' END AS target_kind,
        CASE WHEN meaning = 'token end' THEN object_uuid END AS token_id,
        CASE WHEN meaning = 'client end' THEN object_uuid WHEN meaning = 'token end' THEN aux_uuid END AS client_id,
-       CASE WHEN meaning = 'person end' THEN object_uuid END AS subject_id,
+       CASE WHEN starts_with(meaning, 'person ') THEN object_uuid END AS subject_id,
        CASE WHEN meaning <> 'token end' THEN 'admin' END AS initiator, actor_uuid AS actor_id
 FROM event
-WHERE ends_with(meaning, ' end') AND object_uuid IS NOT NULL
+WHERE (ends_with(meaning, ' end') OR meaning = 'person again') AND object_uuid IS NOT NULL
 """
 
 _IGNORED = """
@@ -101,7 +103,7 @@ FROM event WHERE meaning IS NOT NULL AND "timestamp" IS NOT NULL AND happened_at
 LOADER = with_envelopes(
     Loader(
         name="onepassword",
-        version=4,
+        version=5,
         title="1Password Events API",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
