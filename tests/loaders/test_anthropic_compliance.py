@@ -318,7 +318,26 @@ def test_scopes_and_names(load):
     row = load(
         [activity("api_key_created", api_key_id="apikey_1", api_key_name="Nightly", scopes=["read:compliance"])]
     ).one("issuance")
-    assert (row["scopes"], row["client_name"], row["subject_id"]) == (["read:compliance"], "Nightly", "user_1")
+    assert (row["scopes"], row["client_name"]) == (["read:compliance"], "Nightly")
+
+
+def test_a_key_is_the_organisations_and_no_persons(load):
+    row = load([activity("platform_api_key_created", api_key_id="apikey_1")]).one("issuance")
+    assert (row["subject_id"], row["subject_name"], row["subject_kind"], row["consent_actor"]) == (
+        None,
+        None,
+        "service",
+        "user_1",
+    )
+
+
+def test_the_end_of_a_workspace_or_an_issuer_names_nothing_that_it_ends(load):
+    kinds = ("platform_workspace_archived", "platform_federation_issuer_archived")
+    loaded = load([activity(kind, number=number) for number, kind in enumerate(kinds)])
+    assert loaded.ignored == {
+        "end of a workspace that does not name its keys": 1,
+        "end of an issuer that does not name its rules": 1,
+    }
 
 
 @pytest.mark.parametrize("prefix", ["admin_api_key", "admin_key"])

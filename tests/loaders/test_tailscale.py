@@ -50,6 +50,27 @@ def test_a_suspended_or_deleted_user_ends_the_keys_of_that_user_until_restored(l
     assert loaded.one("issuance")["subject_id"] == "u1CNTRL"
 
 
+def test_an_oauth_client_is_no_users_and_outlives_who_made_it(load):
+    loaded = load(
+        [
+            event("CREATE", "c1CNTRL", "OAUTH_CLIENT"),
+            event("DELETE", "u1CNTRL", "USER"),
+            event("DELETE", "c1CNTRL", "OAUTH_CLIENT"),
+        ]
+    )
+    made = loaded.one("issuance")
+    assert (made["subject_id"], made["subject_name"], made["subject_kind"], made["consent_actor"]) == (
+        None,
+        None,
+        "service",
+        "u1CNTRL",
+    )
+    assert [(row["target_kind"], row["token_id"]) for row in loaded.rows["revocation"]] == [
+        ("subject", None),
+        ("credential", made["token_id"]),
+    ]
+
+
 def test_a_key_that_ran_out_is_an_expiry_and_a_failed_change_is_none(load):
     ran_out, failed = event("EXPIRED"), event("REVOKE", "k2CNTRL")
     ran_out["event"]["actor"] = {"id": "", "type": "AUTOMATED_WORKER"}

@@ -3,6 +3,7 @@
 import pytest
 
 import grantlens as gl
+from tests.loaders.test_anthropic_compliance import activity, key, person
 from tests.loaders.test_databricks import ADMIN, MS, event
 from tests.loaders.test_hashicorp_vault import ENTITY, LOGIN, auth, response
 
@@ -77,3 +78,15 @@ OF_ROOT, OF_TEAM = ({"name": "mail", "namespace_id": name, "type": "acl"} for na
 )
 def test_a_token_of_vault_that_is_used_below_its_namespace_is_found(replay, call_in, granted_by, expected):
     assert found(replay(audit_ndjson=list(vault(call_in, *granted_by)))) == expected
+
+
+def test_a_key_of_anthropic_outlives_who_made_it(replay):
+    """The vendor says that keys are the organisation's and stay as they are when a person is removed: calls that go on are no use after an end."""
+    boss, robot = person("user_2"), key("apikey_1")
+    made = activity("platform_api_key_created", api_key_id="apikey_1")
+    calls = [activity("claude_project_viewed", number=n, seconds=n * 600, actor=robot) for n in (1, 4)]
+    gone = activity("org_user_deleted", number=2, seconds=1200, user_id="user_1", actor=boss)
+    archived = activity("platform_api_key_updated", number=3, seconds=1800, api_key_id="apikey_1", actor=boss)
+    archived["updates"] = [{"type": "status", "previous_value": "active", "current_value": "archived"}]
+    assert found(replay(feed_ndjson=[made, *calls, gone])) == []
+    assert found(replay(feed_ndjson=[made, *calls, gone, archived])) == [("indeterminate", 1)]

@@ -6,7 +6,9 @@ What the mapping decides, and why:
   none: they become rows without a token id, and join with nothing. A key is called `admin_api_key_...` where it is made
   and `apikey_...` where it acts; both are brought to the second.
 - A key that an update switches off has ended: disabled. Any other update is a change.
-- A service is known by its name; its keys act for it, and for no person.
+- A service is known by its name; its keys act for it, and for no person. Nor does any other key: it is the organisation's, and goes on working when
+  the person who made it is removed (Anthropic, "Admin API"; but for those of the Claude Code workspace, which no activity tells from the others).
+- That a workspace or an issuer is archived ends keys and rules that the activity does not name: ignored under that name.
 - Whatever a key or a service account does is a use of it; one that failed is denied. Calls of the
   Compliance API have method, address and status; the body of a request is not read. Calls of models are not in the feed,
   so usage is not carried.
@@ -174,13 +176,12 @@ SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
        CASE WHEN meaning IN ('own consent', 'consent for all') THEN coalesce(mcp_server_name, client_id)
             ELSE coalesce(token_name, api_key_name, key_name, service_name) END AS client_name,
        CASE WHEN meaning = 'own consent' THEN person
-            WHEN meaning IN ('credential', 'token') AND NOT of_service THEN who.user_id END AS subject_id,
+            WHEN meaning = 'token' AND NOT of_service THEN who.user_id END AS subject_id,
        CASE WHEN subject_id IS NOT NULL THEN who.email_address END AS subject_name,
-       CASE WHEN of_service OR meaning = 'exchange' THEN 'service'
-            WHEN meaning IN ('own consent', 'consent for all') OR (meaning = 'credential' AND who.user_id IS NOT NULL)
-            THEN 'user' END AS subject_kind,
+       CASE WHEN of_service OR meaning IN ('credential', 'exchange') THEN 'service'
+            WHEN meaning IN ('own consent', 'consent for all') THEN 'user' END AS subject_kind,
        TRY(from_json(scopes, '["VARCHAR"]')) AS scopes,
-       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule', 'change') OR of_service
+       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule', 'change', 'credential') OR of_service
             THEN doer END AS consent_actor,
        CASE WHEN meaning = 'own consent' THEN 'user' WHEN meaning IN ('consent for all', 'service', 'rule') THEN 'admin' END AS consent_kind,
        who.ip_address AS ip, who.user_agent AS user_agent
@@ -236,6 +237,8 @@ SELECT line_no,
             THEN 'token exchange that is not known well enough to be read'
             WHEN starts_with(type, 'ccr_') OR starts_with(type, 'github_app_installation_') OR type = 'github_token_import'
             THEN 'access of Claude Code to another service, of which too little is known'
+            WHEN type = 'platform_workspace_archived' THEN 'end of a workspace that does not name its keys'
+            WHEN type = 'platform_federation_issuer_archived' THEN 'end of an issuer that does not name its rules'
             WHEN starts_with(type, 'user_consent_') THEN 'consent that names no app'
             ELSE 'not about delegated access' END AS reason
 FROM event
@@ -255,7 +258,7 @@ SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL 
 LOADER = with_envelopes(
     Loader(
         name="anthropic_compliance",
-        version=6,
+        version=7,
         title="Anthropic Compliance API activity feed",
         recognise=mostly_inside(_is_activity),
         fields=_FIELDS,

@@ -2,7 +2,8 @@
 
 What the mapping decides, and why:
 
-- **Token id** is the id of the target: it names the key from its making to its end. A key acts for the person who made it.
+- **Token id** is the id of the target: it names the key from its making to its end. A key acts for the person who made it, an OAuth client for nobody:
+  no user owns it (Tailscale, "Supporting OAuth in the Tailscale API").
 - **Event id**: one action of a person may be several events with one `eventGroupID`, so action and target are part of it.
 - The event lies under `event` where Tailscale streams it, and stands bare where its API gives it.
 - `error` is there where the change failed: nothing was made or ended.
@@ -44,7 +45,7 @@ WHERE r IS NOT NULL
 """,
     "known": f"""
 SELECT *, {text_moment("written")} AS happened_at, {text_moment("parsed")} AS received_at,
-       concat_ws('|', group_id, action, target.id) AS event_id,
+       concat_ws('|', group_id, action, target.id) AS event_id, target.type = 'API_KEY' AS of_user,
        CASE WHEN target.type = 'USER' AND action IN ('SUSPEND', 'DELETE') THEN 'end user'
             WHEN target.type = 'USER' AND action = 'RESTORE' THEN 'user again'
             WHEN target.type NOT IN ('API_KEY', 'OAUTH_CLIENT') OR target.type IS NULL THEN NULL
@@ -58,9 +59,10 @@ WHERE action IS NOT NULL AND target IS NOT NULL
 _ISSUANCE = """
 SELECT line_no, event_id, happened_at AS issued_at, received_at, 'credential' AS kind, outcome,
        target.id AS token_id, 'api_key' AS token_kind, target.name AS client_name,
-       CASE WHEN actor.type = 'USER' THEN actor.id END AS subject_id,
-       CASE WHEN actor.type = 'USER' THEN actor.loginName END AS subject_name,
-       CASE WHEN actor.type = 'USER' THEN 'user' END AS subject_kind
+       CASE WHEN actor.type = 'USER' AND of_user THEN actor.id END AS subject_id,
+       CASE WHEN actor.type = 'USER' AND of_user THEN actor.loginName END AS subject_name,
+       CASE WHEN NOT of_user THEN 'service' WHEN actor.type = 'USER' THEN 'user' END AS subject_kind,
+       CASE WHEN NOT of_user THEN actor.id END AS consent_actor
 FROM known WHERE meaning = 'issue' AND target.id IS NOT NULL
 """
 
@@ -88,7 +90,7 @@ SELECT line_no, 'names no target' FROM known WHERE meaning IS NOT NULL AND targe
 
 LOADER = Loader(
     name="tailscale",
-    version=3,
+    version=4,
     title="Tailscale configuration audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,
