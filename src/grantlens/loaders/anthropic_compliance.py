@@ -7,7 +7,8 @@ What the mapping decides, and why:
   and `apikey_...` where it acts; both are brought to the second.
 - A key that an update switches off has ended: disabled. Any other update is a change.
 - A service is known by its name; its keys act for it, and for no person. Nor does any other key: it is the organisation's, and goes on working when
-  the person who made it is removed (Anthropic, "Admin API"; but for those of the Claude Code workspace, which no activity tells from the others).
+  the person who made it is removed (Anthropic, "Admin API"; but for those of the Claude Code workspace, which no activity tells from the others). That
+  tokens of environments and tunnels end with who minted them, no page says.
 - That a workspace or an issuer is archived ends keys and rules that the activity does not name: ignored under that name.
 - Whatever a key or a service account does is a use of it; one that failed is denied. Calls of the
   Compliance API have method, address and status; the body of a request is not read. Calls of models are not in the feed,
@@ -175,13 +176,12 @@ SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
        client_id,
        CASE WHEN meaning IN ('own consent', 'consent for all') THEN coalesce(mcp_server_name, client_id)
             ELSE coalesce(token_name, api_key_name, key_name, service_name) END AS client_name,
-       CASE WHEN meaning = 'own consent' THEN person
-            WHEN meaning = 'token' AND NOT of_service THEN who.user_id END AS subject_id,
-       CASE WHEN subject_id IS NOT NULL THEN who.email_address END AS subject_name,
-       CASE WHEN of_service OR meaning IN ('credential', 'exchange') THEN 'service'
+       CASE WHEN meaning = 'own consent' THEN person END AS subject_id,
+       CASE WHEN meaning = 'own consent' THEN who.email_address END AS subject_name,
+       CASE WHEN of_service OR meaning IN ('credential', 'token', 'exchange') THEN 'service'
             WHEN meaning IN ('own consent', 'consent for all') THEN 'user' END AS subject_kind,
        TRY(from_json(scopes, '["VARCHAR"]')) AS scopes,
-       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule', 'change', 'credential') OR of_service
+       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule', 'change', 'credential', 'token') OR of_service
             THEN doer END AS consent_actor,
        CASE WHEN meaning = 'own consent' THEN 'user' WHEN meaning IN ('consent for all', 'service', 'rule') THEN 'admin' END AS consent_kind,
        who.ip_address AS ip, who.user_agent AS user_agent
