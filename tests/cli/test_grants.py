@@ -22,7 +22,7 @@ def test_the_table_says_what_no_log_could_show(asked):
     assert ran.code == 0
     (row,) = [line for line in ran.out.splitlines() if "0oaLLA8CAVH5qveTrLpE" in line]
     assert row.endswith("not observable")
-    assert ran.err.splitlines()[-1].endswith("not observable of 3.")
+    assert ran.err.splitlines()[-1].endswith("not observable of 4.")
 
 
 def test_scopes_that_are_not_approved_stand_in_the_table_where_there_are_some(asked, run, sample_file, tmp_path):

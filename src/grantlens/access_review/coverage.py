@@ -30,6 +30,12 @@ WHERE covered_from < $until AND covered_until > $since
 ORDER BY source, tenant, list_position(['issuance', 'usage', 'revocation'], log::VARCHAR), in_part, covered_from
 """
 
+_LACKS = """
+SELECT source, tenant, any_value(lacks) AS lacks
+FROM watched_time WHERE covered_from < $until AND covered_until > $since
+GROUP BY source, tenant HAVING bool_and(in_part) AND count(lacks) > 0
+"""
+
 # Stretches reach beyond the period: its own rows are counted. A file shows a log in part unless it marked where its log ends.
 _ROWS = """
 WITH called AS (
@@ -122,7 +128,7 @@ ORDER BY source, list_position(['token', 'grant', 'session'], kind)
 def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return one row for each source, tenant and log, with the gaps inside the window.
 
-    What a log shows only in part has a row of its own: its share is no time in which silence means anything.
+    What a log shows only in part has a row of its own: its share is no time in which silence means anything. A usage log says what it lacks.
     """
     counted = {tuple(row.values())[:4]: row["records"] for row in ask(engine, _ROWS, values)}
     rows: dict[tuple, dict[str, Any]] = {}
@@ -155,6 +161,10 @@ def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
             row["notes"].append(stretch["note"])
     for row in rows.values():
         row["share"] = 1.0 if row["share"] > 1 - 1e-12 else row["share"]  # a sum of all parts may miss 1 by a hair
+    lacks = {(row["source"], row["tenant"]): row["lacks"] for row in ask(engine, _LACKS, values)}
+    for row in rows.values():
+        if row["log"] == "usage" and (row["source"], row["tenant"]) in lacks:
+            row["notes"].append(lacks[row["source"], row["tenant"]])
     return list(rows.values())
 
 

@@ -54,7 +54,7 @@ watched AS (
     SELECT l.source, l.grant_id, l.opened_at,
            sum(greatest(0, epoch_us(least(c.covered_until, l.seen_until)) - epoch_us(greatest(c.covered_from, l.seen_from)))) AS watched_us
     FROM life l
-    JOIN covered_time c ON c.source = l.source AND c.log = 'usage' AND NOT c.in_part AND c.tenant IS NOT DISTINCT FROM l.tenant
+    JOIN watched_time c ON c.source = l.source AND NOT c.in_part AND c.tenant IS NOT DISTINCT FROM l.tenant
     ANTI JOIN uncalled_grant u ON u.source = l.source AND u.grant_id = l.grant_id
     GROUP BY ALL
 ),
@@ -149,7 +149,7 @@ ORDER BY (r.owner IS NOT NULL), l.state DESC, calls DESC, g.source, g.client_id,
 """
 
 NEEDS = (
-    "grant_life", "used_pair", "named_caller", "operation_class", "issued", "effective_revocation", "covered_time",
+    "grant_life", "used_pair", "named_caller", "operation_class", "issued", "effective_revocation", "watched_time",
     "everyones_use", "caller_party", "possible_grant", "unplaced_grant", "registered_client", "known_scope", "protocol_scope",
     "uncalled_grant", "borrowed_token", "clock_error",
 )  # fmt: skip
@@ -159,7 +159,7 @@ USES = {
     "seen": "a call that succeeded was made with it",
     "possible": "calls that name neither it nor a token of which the log tells the grant may be of it",
     "none seen": "no call was made with it in the time for which a log of all calls was held",
-    "not observable": "no log held could have shown its calls, or is known to be that of its server",
+    "not observable": "no log held could have shown its calls, whichever they were, or is known to be that of its server",
 }
 """What `use` of a grant says."""
 

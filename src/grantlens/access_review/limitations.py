@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from grantlens.catalogue.optional import lacks
 from grantlens.schema import LOGS
 from grantlens.wording import agree, day, first_few, listed, number, plural, share
 
@@ -28,6 +29,7 @@ def limitations(document: dict[str, Any]) -> list[str]:
         *_untold_gaps(document),
         *_far_records(document),
         *_hidden_gaps(document),
+        *_unseen_kinds(document),
         *_rejected(document),
         *_versions(document),
         *_judgement(document),
@@ -126,6 +128,17 @@ def _hidden_gaps(document: dict[str, Any]) -> list[str]:
         for row in document["coverage"]
         for note in row["notes"]
         if "can hide" in note
+    ]
+
+
+def _unseen_kinds(document: dict[str, Any]) -> list[str]:
+    known = set(lacks().values())
+    return [
+        f"Where the usage log of {row['source']}{', tenant ' + row['tenant'] + ',' if row['tenant'] else ''} shows no use, nothing is called "
+        f"unused: {note}."
+        for row in document["coverage"]
+        for note in row["notes"]
+        if note in known
     ]
 
 

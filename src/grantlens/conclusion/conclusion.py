@@ -14,6 +14,7 @@ from grantlens.catalogue.removals import names_removals
 from grantlens.conclusion.can_tell import can_tell
 from grantlens.loaders import STRENGTHS, loaders
 from grantlens.rule.evidence import (
+    ALL_KINDS,
     AS_CALLED,
     AUDIENCE,
     BOUND,
@@ -111,7 +112,7 @@ def source_of(name: str) -> Source:
     loader = loaders()[name]
     shown = tuple(log for log in LOGS if getattr(loader, log) or log in loader.carries)
     carried = tuple(log for log in LOGS if log in loader.carries)
-    says = can_tell(loader)
+    says = can_tell(loader) | {ALL_KINDS}
     if any(join.first == "issuance" and join.strength == TOKEN for join in loader.joins):
         says |= {NAMED}
     if loader.keys_end:
@@ -247,6 +248,7 @@ UNSAID = {
     AS_CALLED: "no server that took a token is called as audiences are",
     "issuance.token_id": "no issuance names a token",
     NAMED: "issued tokens have no id",
+    ALL_KINDS: "calls of some kind are logged only where somebody asks for them",
     KEYS_END: "calls may name keys that never end, and may be older than the log",
     "issuance.parent_token_id": "no token names the one it came from",
     MADE: "no issue is told to be the making of its token",

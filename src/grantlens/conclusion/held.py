@@ -17,6 +17,7 @@ from grantlens.loaders import STRENGTHS, Join, loaders
 from grantlens.relations import worked_out
 from grantlens.relations.presented_token import ISSUERS
 from grantlens.rule.evidence import (
+    ALL_KINDS,
     AS_CALLED,
     ASKED_ABOUT,
     AUDIENCE,
@@ -125,6 +126,8 @@ def _each(
         for name, ends, nested, begins in engine.rows(_DECLARED)
     }
     endless = {name for (name,) in engine.rows(_ENDLESS)}
+    with worked_out(engine, ("watched_time",), {}):
+        unseen = dict(engine.rows(_UNSEEN))
     found = []
     for name, there_of_it in stretches.items():
         logs = tuple(stretch.log for stretch in there_of_it)
@@ -143,9 +146,9 @@ def _each(
                 for join in provider.joins
                 if {*_pair(join)} <= {*logs}
             ),
-            says=says - {KEYS_END} if name in endless else says,
+            says=says - {word for word, without in ((KEYS_END, endless), (ALL_KINDS, unseen)) if name in without},
             brought=_knowing(there, knows),
-            wants=_wants(provider, there),
+            wants=_wants(provider, there) | ({ALL_KINDS: unseen[name]} if name in unseen else {}),
         )
         found.append(Held(provider, source, tuple(there_of_it), calls.get(name, {}), knows))
     by_name = {each.source.name: each.source for each in found}
@@ -209,7 +212,7 @@ def _mapped(
     """Return a source that a mapping read, or a loader that is no more: the rows say how it joins, the store what was declared."""
     joins = tuple(Join(first, second, TOKEN, "what the rows name") for first, second in LOG_PAIRS)
     words = frozenset(word for word in every_word(rule.rests_on for rule in registry().values()) if "=" in word)
-    says = filled - {NESTED} | (words - OWN_WORDS) | {KEY_MAKERS} | declared
+    says = filled - {NESTED} | (words - OWN_WORDS) | {ALL_KINDS, KEY_MAKERS} | declared
     return Source(name, "read by a mapping", logs, tuple(log for log in LOGS if log in carried), joins, says)
 
 
@@ -288,6 +291,9 @@ _ENDLESS = """
 SELECT DISTINCT source FROM issuance
 WHERE outcome = 'success' AND expires_at IS NULL AND (kind = 'credential' OR token_kind IN ('api_key', 'session'))
 """
+
+# Of whose tenants none shows a call of a kind that must be asked for.
+_UNSEEN = "SELECT source, min(lacks) FROM watched_time GROUP BY source HAVING bool_and(in_part) AND count(lacks) > 0"
 
 # The strongest key that any row carries. A derived grant is no key of its own: it is client and subject again.
 _STRONGEST = """

@@ -7,7 +7,7 @@ RELATION = Relation(
     "granted_scope",
     "One row for each grant and scope that it held in the window: for how long it could have been used and "
     "seen (exposure), which ends with the grant, in how many sessions, how often it was used, and how much of the grant's calls a "
-    "catalogue can judge. refreshes are those of the grant while it stood, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then. join_key "
+    "catalogue can judge. refreshes are those of the grant while it stood, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then, and lacks says which are missing, where that is known. join_key "
     "is the weakest key by which a call or the issuance came to the grant.",
     f"""
 -- A client whose last token expired may be given another: what it holds stands. A key that expired, or a last token that was revoked, is over.
@@ -26,10 +26,10 @@ holding AS (
 ),
 seen AS (
     SELECT h.source, h.grant_id, h.scope,
-           bool_and(c.in_part) AS in_part,
+           bool_and(c.in_part) AS in_part, CASE WHEN bool_and(c.in_part) THEN min(c.lacks) END AS lacks,
            sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, h.held_until)) - epoch_us(greatest(c.covered_from, h.held_from))) ELSE 0 END) AS covered_us
     FROM holding h
-    JOIN covered_time c ON c.source = h.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM h.tenant
+    JOIN watched_time c ON c.source = h.source AND c.tenant IS NOT DISTINCT FROM h.tenant
         AND c.covered_from < h.held_until AND c.covered_until > h.held_from
     GROUP BY h.source, h.grant_id, h.scope
 ),
@@ -166,7 +166,7 @@ SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id,
        coalesce(v.covered_us, 0) / 86400e6 AS exposure_days,
        coalesce(v.covered_us, 0) / nullif(h.held_us, 0) AS coverage_share,
        CASE WHEN m.by_pair OR h.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
-       coalesce(v.in_part, false) AS in_part,
+       coalesce(v.in_part, false) AS in_part, v.lacks,
        coalesce(t.sessions, 0) AS sessions, coalesce(f.refreshes, 0) AS refreshes,
        f.first_refreshed_at, f.last_refreshed_at, coalesce(f.refreshed_by, []) AS refreshed_by,
        coalesce(u.uses, 0) AS uses, coalesce(u.ambiguous_uses, 0) AS ambiguous_uses,
@@ -202,7 +202,7 @@ LEFT JOIN opening_record r ON r.source = h.source AND r.grant_id = h.grant_id
         "unplaced_grant",
         "known_scope",
         "protocol_scope",
-        "covered_time",
+        "watched_time",
         "everyones_use",
         "question",
         "credited_scope",

@@ -52,6 +52,9 @@ SIGN_IN = "issuance.auth_time or issuance.session_id"
 NAMED = "issuance.token_id=named"
 """The tokens themselves have ids at issue, not only keys and other credentials."""
 
+ALL_KINDS = "usage.operation=of all kinds"
+"""Calls are logged of all kinds, those too that the provider logs only where somebody asked for them."""
+
 KEYS_END = "usage.token_id=ends"
 """No call names a key that has no end, and may be older than any log."""
 
@@ -111,6 +114,7 @@ NESTED = "issuance.actor_chain=nested"
 
 OWN_WORDS = frozenset(
     {
+        ALL_KINDS,
         NAMED,
         KEYS_END,
         KEYS_BEGIN,

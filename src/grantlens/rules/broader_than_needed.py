@@ -1,12 +1,12 @@
 """PRV-4: scopes that are used, where a narrower one would have been enough."""
 
-from grantlens.rule.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
 
 RULE = Rule(
     id="PRV-4",
-    version=12,
+    version=13,
     name="broader_than_needed",
     key=("grant_id", "scope"),
     question="For which used scopes would a narrower one have been enough for every call seen?",
@@ -24,7 +24,15 @@ RULE = Rule(
     ),
     # Enough for every call: an absence of calls that need more.
     rests_on=Evidence(
-        (Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.scopes", WORKED), silence=("usage",), brought=("catalogue",)),),
+        (
+            Way(
+                ISSUE_USE,
+                {ISSUE_USE: PAIR},
+                ("issuance.scopes", WORKED, ALL_KINDS),
+                silence=("usage",),
+                brought=("catalogue",),
+            ),
+        ),
         (
             Way(
                 ISSUE_USE,
@@ -58,7 +66,7 @@ SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'operations_before': operations_before,
            'operations_after': operations_after,
            'exposure_days': round(exposure_days, 6),
-           'reason': CASE WHEN in_part THEN 'the usage log shows only some of the calls: others may have needed more'
+           'reason': CASE WHEN in_part THEN 'the usage log shows only some of the calls: others may have needed more' || coalesce('; ' || lacks, '')
                           WHEN NOT enough THEN 'watched too short, or too little of it could be judged' END}) AS detail,
        join_key, firsts, lasts, [opening] AS records,
        'usage' AS about_log, held_from AS about_from, held_until AS about_until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.rule.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
 
@@ -22,7 +22,7 @@ def _work(*files: int, reads: range = range(1, 31), **more: Any) -> tuple[dict[s
 
 RULE = Rule(
     id="PRV-2",
-    version=9,
+    version=10,
     name="dormant_scope",
     key=("grant_id", "scope"),
     question="Which scopes were used, and then no more, though the client worked on?",
@@ -37,7 +37,7 @@ RULE = Rule(
         "question",
         "credited_scope",
         "caller_segment",
-        "covered_time",
+        "watched_time",
         "grant_state",
         "grant_end",
     ),
@@ -52,7 +52,15 @@ RULE = Rule(
     ),
     # That it was not used any more is an absence, of the grant as a whole.
     rests_on=Evidence(
-        (Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.scopes", WORKED), silence=("usage",), brought=("catalogue",)),),
+        (
+            Way(
+                ISSUE_USE,
+                {ISSUE_USE: PAIR},
+                ("issuance.scopes", WORKED, ALL_KINDS),
+                silence=("usage",),
+                brought=("catalogue",),
+            ),
+        ),
     ),
     sql="""
 WITH worked AS (
@@ -113,14 +121,14 @@ seen AS (
     SELECT q.source, q.grant_id, q.scope,
            sum(greatest(0, epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, q.silent_from)))) AS covered_us
     FROM quiet q
-    JOIN covered_time c ON c.source = q.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM q.tenant AND NOT c.in_part
+    JOIN watched_time c ON c.source = q.source AND c.tenant IS NOT DISTINCT FROM q.tenant AND NOT c.in_part
     GROUP BY q.source, q.grant_id, q.scope
 ),
 judged AS (
     SELECT q.*, coalesce(r.days, 0) AS days, r.usual_gap,
            coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(q.silent_from)) AS share,
            CASE WHEN r.usual_gap IS NULL OR r.days < $least_days THEN 'on so few days of use nothing tells how often it is needed'
-                WHEN q.in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
+                WHEN q.in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing' || coalesce('; ' || q.lacks, '')
                 WHEN share < $min_coverage THEN 'the usage log does not cover the silence'
                 WHEN q.map_share < $min_map THEN 'too many calls of the grant are known to no catalogue, and may have used it' END AS why_unknown
     FROM quiet q

@@ -1,7 +1,7 @@
 """PRV-3: grants that nobody uses and that live on."""
 
 from grantlens.relations.grant_life import may_have_ended
-from grantlens.rule.evidence import ISSUE_USE, PAIR, Evidence, Way
+from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.dormant_grant.examples import FIRES, SILENT, UNDECIDABLE
 
@@ -9,7 +9,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=16,
+    version=17,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -32,7 +32,7 @@ RULE = Rule(
         "effective_revocation",
         "anybodys_end",
         "token_life",
-        "covered_time",
+        "watched_time",
         "protocol_scope",
         "uncalled_grant",
     ),
@@ -43,11 +43,11 @@ RULE = Rule(
     # Nobody used the grant: an absence, of the grant as a whole.
     rests_on=Evidence(
         (
-            Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.token_kind=refresh",), silence=("usage",)),
+            Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.token_kind=refresh", ALL_KINDS), silence=("usage",)),
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},
-                ("issuance.scopes",),
+                ("issuance.scopes", ALL_KINDS),
                 silence=("usage",),
                 leaves_open="only of grants with offline_access: no refresh token is named",
             ),
@@ -185,16 +185,16 @@ silent AS (
 ),
 seen AS (
     SELECT s.source, s.grant_id,
-           bool_and(c.in_part) AS in_part,
+           bool_and(c.in_part) AS in_part, min(c.lacks) AS lacks,
            min(c.covered_from) FILTER (NOT c.in_part) AS seen_from,
            sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, s.judged_from)))
                     ELSE 0 END) AS covered_us
     FROM silent s
-    JOIN covered_time c ON c.source = s.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM s.tenant
+    JOIN watched_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant
     GROUP BY s.source, s.grant_id
 ),
 judged AS (
-    SELECT s.*, e.grant_id IS NOT NULL AS is_uncalled, o.record, g.status, coalesce(v.in_part, false) AS in_part,
+    SELECT s.*, e.grant_id IS NOT NULL AS is_uncalled, o.record, g.status, coalesce(v.in_part, false) AS in_part, v.lacks,
            -- A log that begins later shows no longer silence than since then.
            floor((epoch_us($until) - epoch_us(greatest(s.silent_from, v.seen_from))) / 86400e6)::BIGINT AS silent_days,
            coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(s.judged_from)) AS share
@@ -219,7 +219,7 @@ SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_co
     + may_have_ended("doubt", "refresh token")
     + """
                           WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which the log tells the grant'
-                          WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
+                          WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing' || coalesce('; ' || lacks, '')
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence'
                           WHEN only_signs_in THEN 'it authorises no operation, so no call can show its use'
                           WHEN is_uncalled THEN 'no call at what it was given for is logged, by anybody: the usage log may not be that of this server' END}) AS detail,

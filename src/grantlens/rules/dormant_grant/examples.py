@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
+from grantlens.catalogue.optional import lacks
+from grantlens.rule.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 
 _FILES = (
     consent("01 08:00", ["mail.read", "offline_access"], audience=["https://files.example/"]),
@@ -10,9 +11,33 @@ _FILES = (
 )
 """A grant for a server of its own."""
 
+_STANDS = consent("01 08:00", ["mail.read", "offline_access"])
+
+_READ: dict[str, Any] = {
+    "method": None,
+    "target": None,
+    "operation": "s3:GetObject",
+    "client_id": BYSTANDER,
+    "subject_id": None,
+}
+"""What makes a call one that reads an object, by somebody else."""
+
 _OTHER: dict[str, Any] = {"client_id": "other", "subject_id": "bob", "grant_id": "g9"}
 
 FIRES = (
+    Example(
+        "a trail that holds data events, and others read objects",
+        tuple(
+            {**record, "source": "aws_cloudtrail"}
+            for record in (
+                _STANDS,
+                *logs_from_to("01 08:00", "20 08:00"),
+                *(use(when, "", "t-bystander", "s3.amazonaws.com", **_READ) for when in ("01 08:00", "20 08:00")),
+            )
+        ),
+        ({"verdict": "violation", "detail": {"silent_days": 19, "reason": None}},),
+        parameters={"dormant_days": 10},
+    ),
     Example(
         "others call what it was given for, and it is silent",
         (
@@ -324,5 +349,25 @@ UNDECIDABLE = (
         ),
         ({"verdict": "indeterminate", "grant_id": "g1"},),
         parameters={"dormant_days": 10},
+    ),
+    *(
+        Example(
+            f"{where}: whoever does nothing else is not seen in it",
+            tuple({**record, "source": source} for record in (_STANDS, *logs_from_to("01 08:00", "20 08:00"))),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "silent_days": 19,
+                        "reason": f"the usage log shows only some of the calls, so its silence proves nothing; {lacks()[source]}",
+                    },
+                },
+            ),
+            parameters={"dormant_days": 10},
+        )
+        for source, where in (
+            ("aws_cloudtrail", "a trail that holds no data events"),
+            ("kubernetes", "a cluster's log without any read"),
+        )
     ),
 )

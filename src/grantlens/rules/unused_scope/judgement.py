@@ -99,7 +99,7 @@ def _judge(
             "p_needed": None if p_needed is None else round(p_needed, 6),
             "action": action,
             "replacement": fact["replacement"],
-            "reason": IN_PART_REASON if fact["in_part"] and not used else decision.reason,
+            "reason": _in_part(fact["lacks"]) if fact["in_part"] and not used else decision.reason,
             "sessions": fact["sessions"],
             "coverage_share": round(fact["coverage_share"], 6),
             "in_part": fact["in_part"],
@@ -111,6 +111,11 @@ def _judge(
         },
         ensure_ascii=False,
     )
+
+
+def _in_part(lacks: str | None) -> str:
+    """Say why nothing is seen, and what is missing where that is known."""
+    return f"{IN_PART_REASON[:-1]}; {lacks}." if lacks else IN_PART_REASON
 
 
 def _seen_enough(fact: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:

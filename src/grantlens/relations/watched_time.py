@@ -1,0 +1,47 @@
+"""When the usage log of each tenant would have shown any call."""
+
+from grantlens.catalogue.optional import values
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "watched_time",
+    "When the usage log of a source was there, as covered_time has it. Of a provider whose log holds calls of some kind only where "
+    "somebody asked for them, the time from the first to the last such call of the tenant: who made no others is not seen in the rest of it, "
+    "which is in_part, and lacks says what is missing, and how to have it.",
+    """
+WITH optional AS (
+    SELECT * FROM (VALUES
+           """
+    + values()
+    + """) v(source, calls, lacks)
+),
+asked_for AS (
+    SELECT c.source, c.tenant, min(u.used_at) AS first_at, max(u.used_at) AS last_at
+    FROM usage_row u
+    SEMI JOIN (SELECT t.target_id FROM usage_target t JOIN optional o ON regexp_full_match(t.operation, o.calls)) t USING (target_id)
+    JOIN usage_caller c USING (caller_id)
+    JOIN usage_target t USING (target_id)
+    JOIN optional o ON o.source = c.source AND regexp_full_match(t.operation, o.calls)
+    GROUP BY c.source, c.tenant
+),
+-- A call that names no tenant may be of any, as its log is.
+shown AS (
+    SELECT w.source, w.tenant, min(a.first_at) AS shown_from, max(a.last_at) + to_microseconds(1) AS shown_until
+    FROM (SELECT DISTINCT source, tenant FROM covered_time WHERE log = 'usage') w
+    JOIN asked_for a ON a.source = w.source AND coalesce(a.tenant = w.tenant, true)
+    GROUP BY w.source, w.tenant
+)
+SELECT source, tenant, in_part, covered_from, covered_until, NULL AS lacks
+FROM covered_time ANTI JOIN optional USING (source)
+WHERE log = 'usage'
+UNION ALL
+SELECT c.source, c.tenant, true, c.covered_from, c.covered_until, o.lacks
+FROM covered_time c JOIN optional o USING (source)
+WHERE c.log = 'usage'
+UNION ALL
+SELECT c.source, c.tenant, false, greatest(c.covered_from, s.shown_from), least(c.covered_until, s.shown_until), NULL
+FROM covered_time c JOIN shown s ON s.source = c.source AND s.tenant IS NOT DISTINCT FROM c.tenant
+WHERE c.log = 'usage' AND NOT c.in_part AND c.covered_from < s.shown_until AND c.covered_until > s.shown_from
+""",
+    needs=("covered_time",),
+)
