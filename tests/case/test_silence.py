@@ -1,7 +1,10 @@
 """What a case says of the time in which nothing was seen."""
 
+import pytest
+
 import grantlens as gl
 from grantlens.case.silence import outside, scope
+from grantlens.catalogue.optional import lacks
 from grantlens.rule.example import consent, logs_from_to, revoked, token, use
 
 UNKNOWN = "What cannot be known from these logs?"
@@ -191,3 +194,19 @@ def test_which_calls_are_later_is_told_by_what_is_known_of_their_clock(store_of)
             told = row["same_ids" if source == "gateway" else "later"]
             calls.append(told["calls"] if told else 0)
         assert calls == [2, 1, 0]
+
+
+@pytest.mark.parametrize("data", [True, False])
+def test_a_case_says_that_a_trail_without_data_events_may_leave_calls_out(store_of, data):
+    """It said that no call was recorded, with all of the case's time covered, where only management events are logged."""
+    called = use(
+        "10 09:00",
+        "",
+        server="s3.amazonaws.com",
+        method=None,
+        target=None,
+        operation=("s3:GetObject" if data else "s3:ListBuckets"),
+    )
+    answers = gl.Case(store_of(*of([*OURS, called], source="aws_cloudtrail")), client="app").answers()
+    said = f"hether the usage log of aws_cloudtrail holds all calls: of this case {lacks()['aws_cloudtrail']}"
+    assert (said in answers[UNKNOWN]) is not data

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from grantlens.case.listing import few
+from grantlens.catalogue.optional import OPTIONAL
 from grantlens.schema import LOGS
 from grantlens.wording import share, when
 
@@ -60,6 +62,17 @@ def outside(facts: dict[str, Any]) -> list[str]:
     if partial:
         lines.append(f"what is left out of {few(partial)}: only some of what happened is there")
     return lines
+
+
+def not_asked_for(facts: dict[str, Any]) -> list[str]:
+    """Return what cannot be known because a log holds some calls only where somebody asked for them, and none of these is of the case."""
+    called = [row["operation"] for row in facts["operations"]]
+    return [
+        f"whether the usage log of {row['name']} holds all calls: of this case {each.lacks}"
+        for row in facts["sources"]
+        for each in OPTIONAL
+        if each.loader == row["source"] and not any(re.fullmatch(each.calls, name) for name in called)
+    ]
 
 
 def _told_in_full(facts: dict[str, Any], row: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ def _files_read(when: str) -> dict[str, Any]:
 
 def _object_read(when: str) -> dict[str, Any]:
     """Write a read of an object by somebody else."""
-    who = {"client_id": BYSTANDER, "subject_id": None}
+    who: dict[str, Any] = {"client_id": BYSTANDER, "subject_id": None}
     return use(when, "", "t-bystander", "s3.amazonaws.com", method=None, target=None, operation="s3:GetObject", **who)
 
 
