@@ -1,5 +1,6 @@
 """PRV-4: scopes that are used, where a narrower one would have been enough."""
 
+from grantlens.catalogue.optional import lacks
 from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
@@ -222,6 +223,25 @@ FROM proposal
                 },
             ),
             declared=IN_PART,
+        ),
+        Example(
+            "a month, of a trail that holds no data events",
+            tuple(
+                {**record, "source": "aws_cloudtrail"}
+                for record in (
+                    consent("01 08:00", ["mail.write"]),
+                    *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                    *logs_from_to("01 08:00", "31 23:00"),
+                )
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "reason": f"the usage log shows only some of the calls: others may have needed more; {lacks()['aws_cloudtrail']}"
+                    },
+                },
+            ),
         ),
         Example(
             "two days",

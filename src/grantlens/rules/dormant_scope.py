@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from grantlens.catalogue.optional import lacks
 from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
@@ -264,6 +265,19 @@ FROM judged
             ),
             parameters={"quiet_days": 10},
             declared=IN_PART,
+        ),
+        Example(
+            "a cluster's log without any read: it may have been used to read",
+            tuple({**record, "source": "kubernetes"} for record in _work(1, 3, 5, 7, 9)),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "reason": f"the usage log shows only some of the calls, so its silence proves nothing; {lacks()['kubernetes']}"
+                    },
+                },
+            ),
+            parameters={"quiet_days": 10},
         ),
         Example(
             "calls that no catalogue knows may have used it",
