@@ -67,7 +67,8 @@ def test_a_log_of_which_only_a_part_is_there_has_no_share():
         "until": "2026-07-02T00:00:00Z",
         "share": 0.1,
     }
-    facts = {"sources": [{"name": "auth0"}], "coverage": [row | {"in_part": True}]}
+    sources = [{"source": "auth0", "name": "auth0"}]
+    facts = {"sources": sources, "coverage": [row | {"in_part": True}], "operations": []}
     assert scope(facts, "usage").endswith("UTC (in part: its silence proves nothing)")
     *missing, partial = outside(facts)
     assert missing == ["no issuance log of auth0 is held", "no revocation log of auth0 is held"]
@@ -103,7 +104,8 @@ def test_a_log_of_which_one_file_shows_all_and_another_a_part_is_named_once():
         "share": 1.0,
         "in_part": False,
     }
-    facts = {"coverage": [full, full | {"in_part": True}], "sources": [{"name": "salesforce"}]}
+    sources = [{"source": "salesforce", "name": "salesforce"}]
+    facts = {"coverage": [full, full | {"in_part": True}], "sources": sources, "operations": []}
     assert scope(facts, "usage").count("the usage log of salesforce") == 1
     assert "in part" not in scope(facts, "usage")
     assert not any("left out" in line for line in outside(facts))

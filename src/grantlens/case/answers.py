@@ -12,7 +12,7 @@ from grantlens.case.asked import Asked
 from grantlens.case.decided import decided
 from grantlens.case.given import consented, handed_on, scopes_of_calls
 from grantlens.case.listing import FEW, few
-from grantlens.case.silence import not_asked_for, outside, removed, scope
+from grantlens.case.silence import outside, removed, scope
 from grantlens.rules import registry
 from grantlens.visible import LEFT, markup, visible
 from grantlens.window import in_time
@@ -340,13 +340,7 @@ def _told(facts: dict[str, Any]) -> Answer:
 
 
 def _unknown(facts: dict[str, Any]) -> Answer:
-    lines = (
-        _unlinked(facts["unlinked"])
-        + _told_together(facts["sources"])
-        + removed(facts)
-        + outside(facts)
-        + not_asked_for(facts)
-    )
+    lines = _unlinked(facts["unlinked"]) + _told_together(facts["sources"]) + removed(facts) + outside(facts)
     keys = {row["join_key"]: row["calls"] for row in facts["keys"]}
     if keys.get("unattributed"):
         lines.append(f"{plural(keys['unattributed'], 'call belongs', 'calls belong')} to no grant that the logs name")

@@ -61,10 +61,10 @@ def outside(facts: dict[str, Any]) -> list[str]:
     partial = [f"the {_log(row)}" for row in facts["coverage"] if row["in_part"] and not _told_in_full(facts, row)]
     if partial:
         lines.append(f"what is left out of {few(partial)}: only some of what happened is there")
-    return lines
+    return lines + _not_asked_for(facts)
 
 
-def not_asked_for(facts: dict[str, Any]) -> list[str]:
+def _not_asked_for(facts: dict[str, Any]) -> list[str]:
     """Return what cannot be known because a log holds some calls only where somebody asked for them, and none of these is of the case."""
     called = [row["operation"] for row in facts["operations"]]
     return [

@@ -15,13 +15,19 @@ WITH optional AS (
     + values()
     + """) v(source, calls, lacks)
 ),
+shows AS MATERIALIZED (
+    SELECT o.source, t.target_id
+    FROM (FROM optional SEMI JOIN usage_caller USING (source)) o
+    JOIN usage_target t ON regexp_full_match(t.operation, o.calls)
+),
 asked_for AS (
-    SELECT c.source, c.tenant, min(u.used_at) AS first_at, max(u.used_at) AS last_at
-    FROM usage_row u
-    SEMI JOIN (SELECT t.target_id FROM usage_target t JOIN optional o ON regexp_full_match(t.operation, o.calls)) t USING (target_id)
-    JOIN usage_caller c USING (caller_id)
-    JOIN usage_target t USING (target_id)
-    JOIN optional o ON o.source = c.source AND regexp_full_match(t.operation, o.calls)
+    SELECT c.source, c.tenant, min(u.first_at) AS first_at, max(u.last_at) AS last_at
+    FROM (
+        SELECT u.caller_id, s.source, min(u.used_at) AS first_at, max(u.used_at) AS last_at
+        FROM usage_row u JOIN shows s USING (target_id)
+        GROUP BY u.caller_id, s.source
+    ) u
+    JOIN usage_caller c USING (caller_id, source)
     GROUP BY c.source, c.tenant
 ),
 -- A call that names no tenant may be of any, as its log is.
