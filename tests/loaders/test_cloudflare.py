@@ -330,6 +330,23 @@ def test_version_2_tells_by_the_path_what_became_of_a_token(load, method, path):
 
 
 @pytest.mark.parametrize(
+    "path", ["accounts/a/tokens", "accounts/a/access/service_tokens", "zones/z/access/service_tokens"]
+)
+def test_a_token_of_an_account_acts_for_nobody(load, path):
+    """Cloudflare says that it goes on working when who made it has left; a user's token acts as that user."""
+    made = [version2("POST", f"/{each}", id=each, resource="new", context="dash") for each in (path, "user/tokens")]
+    of_account, of_user = load(made).rows["issuance"]
+    assert (of_account["subject_id"], of_account["subject_name"], of_account["subject_kind"]) == (None, None, "service")
+    assert (of_account["client_id"], of_account["consent_actor"]) == ("new", PERSON)
+    assert (of_user["subject_id"], of_user["subject_kind"], of_user["consent_actor"]) == (PERSON, "user", None)
+
+
+def test_a_removed_member_is_ignored_by_name(load):
+    record = version2("DELETE", "/accounts/a/members/m1", context="dash")
+    assert load([record]).ignored == {"member removed, by an id that names no person": 1}
+
+
+@pytest.mark.parametrize(
     ("status", "outcome", "reason"), [(401, "denied", "token"), (403, "denied", "other"), (500, "error", None)]
 )
 def test_version_2_tells_why_it_failed(load, status, outcome, reason):

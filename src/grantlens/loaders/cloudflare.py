@@ -5,7 +5,9 @@ What the mapping decides, and why:
 - **Token id** is the tag of an API token (`metadata.token_tag`): create, roll and revoke carry it. Version 2 calls it
   `actor.token_id` on use (Cloudflare's page) or `actor.token.id` (seen in one account), and names it in the path of the call
   that ends it. A roll keeps the tag, so it refreshes the token.
-- An API token is its own client, by its tag and name; whoever made it is the subject. This log has no scopes.
+- An API token is its own client, by its tag and name; whoever made it is the subject. This log has no scopes. A token that belongs to an account,
+  as the path of version 2 tells, acts for nobody and goes on when who made it is gone (Cloudflare, "Account API tokens"); so does Access' service token.
+- A member who is removed from an account is named by the id of the membership, which no other record has: ignored by name.
 - A global API key is known by its digest: the resource of `API_key_created`, the text of `rotate_API_key`. One rotation
   logs both. The key that it replaces is not named, so no revocation is made of it.
 - `API_key_view` shows a key to a person. That is neither issue nor use: ignored by name, so that it is counted.
@@ -102,8 +104,9 @@ SELECT *,
             WHEN status IN (401, 403, 429) THEN 'denied' WHEN result IS NOT NULL THEN 'error' END AS outcome,
        -- version 2: what a call did to tokens stands in its path
        CASE WHEN method IS NOT NULL THEN regexp_extract(split_part(uri, '?', 1),
-            '^(?:/client/v4)?/(?:user|accounts/[^/]+|zones/[^/]+)/(tokens|access/service_tokens)(?:/([^/]+))?(?:/(value|rotate|refresh))?/?$',
-            ['kind', 'id', 'part']) END AS place,
+            '^(?:/client/v4)?/(user|accounts/[^/]+|zones/[^/]+)/(tokens|access/service_tokens)(?:/([^/]+))?(?:/(value|rotate|refresh))?/?$',
+            ['owner', 'kind', 'id', 'part']) END AS place,
+       coalesce(place['owner'] NOT IN ('', 'user'), false) AS of_account,
        context IN ('api', 'api_token', 'api_key', 'oauth', 'origin_ca_key') AS is_call
 FROM shaped
 """
@@ -134,8 +137,9 @@ SELECT line_no, nullif(id, '') AS event_id, happened_at AS issued_at,
        CASE WHEN starts_with(meaning, 'create') THEN 'credential' WHEN starts_with(meaning, 'roll') THEN 'refresh' ELSE 'change' END AS kind,
        outcome, CASE WHEN outcome = 'success' OR meaning <> 'create token' THEN token END AS token_id, 'api_key' AS token_kind,
        token AS client_id, nullif(metadata.token_name, '') AS client_name,
-       nullif(actor_id, '') AS subject_id, nullif(email, '') AS subject_name,
-       CASE WHEN actor_type = 'user' THEN 'user' WHEN actor_type IN ('system', 'account') THEN 'service' END AS subject_kind,
+       CASE WHEN NOT of_account THEN nullif(actor_id, '') END AS subject_id, CASE WHEN NOT of_account THEN nullif(email, '') END AS subject_name,
+       CASE WHEN of_account THEN 'service' WHEN actor_type = 'user' THEN 'user' WHEN actor_type IN ('system', 'account') THEN 'service' END AS subject_kind,
+       CASE WHEN of_account THEN nullif(actor_id, '') END AS consent_actor,
        nullif(ip, '') AS ip, nullif(user_agent, '') AS user_agent, nullif(account, '') AS tenant
 FROM event
 WHERE is_whole AND outcome IS NOT NULL AND meaning <> 'revoke token'
@@ -171,6 +175,8 @@ SELECT line_no,
             WHEN is_second AND nullif(uri, '') IS NULL THEN 'change whose call is not told'
             WHEN upper(method) = 'POST' AND regexp_matches(split_part(uri, '?', 1),
                  '/access/(apps/[^/]+/revoke_tokens|organizations/revoke_user)/?$') THEN 'sessions of Cloudflare Access ended'
+            WHEN upper(method) = 'DELETE' AND regexp_matches(split_part(uri, '?', 1), '/accounts/[^/]+/members/[^/]+/?$')
+            THEN 'member removed, by an id that names no person'
             ELSE 'not about delegated access' END AS reason
 FROM event
 WHERE is_whole AND meaning IS NULL AND NOT coalesce(is_call, false)
@@ -201,7 +207,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="cloudflare",
-    version=4,
+    version=5,
     title="Cloudflare account audit log",
     recognise=mostly_inside(_is_event),
     fields='"JSON"',
