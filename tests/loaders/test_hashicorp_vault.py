@@ -375,6 +375,7 @@ ENDS = {
     f"identity/entity/id/{ENTITY}": ({"disabled": True}, "subject", None, ENTITY),
     "identity/entity/name/ada": ({"disabled": True}, "subject", None, None),
     "identity/entity/batch-delete": ({"entity_ids": ["hmac-sha256:ffff"]}, "subject", None, None),
+    "identity/entity": ({"name": "hmac-sha256:ffff", "disabled": True}, "subject", None, None),
 }
 
 
@@ -409,6 +410,11 @@ def test_switching_an_entity_on_enables_it_and_reading_it_ends_nothing(load):
     row = loaded.one("revocation")
     assert (row["kind"], row["target_kind"], row["subject_id"]) == ("enable", "subject", ENTITY)
     assert load([response(path, "delete")]).one("revocation")["kind"] == "disable"
+
+
+def test_writing_an_entity_that_stays_on_ends_nothing(load):
+    written = [response("identity/entity", id=str(n), data=data) for n, data in enumerate(({}, {"disabled": False}))]
+    assert load(written).counts() == {"records": 2, "usage": 2}
 
 
 # What failed.

@@ -13,7 +13,7 @@ What the mapping decides, and why:
 - Vault's old way to look up, renew and revoke put the token itself in the path (`urltoken` in Vault's `token_store.go`, which
   warns of it); paths are not hashed, so that the token is left out here. An accessor in the path is kept.
 - Tokens of an entity that is disabled or deleted are refused, those of a disabled one until it is written with `disabled` false. By its id
-  it joins; by name it is named only; of a batch the ids are hashed, and the end names nobody.
+  it joins; by name it is named only; of a batch, and of one that is named in the body (`identity/entity`), it is hashed, and the end names nobody.
 - `token_issue_time` on a use tells when its token was made, but no issue is made up from it: the login stands in this log
   or in an older one, and would be counted twice. Nor is it kept: to read it took a quarter of a load, and few ends in Vault are of all tokens of somebody.
 - A namespace is a tenant, and a token may be used in those below its own: a call belongs to the namespace whose policies let it, where the log names
@@ -137,7 +137,7 @@ SELECT *,
             WHEN approle IS NOT NULL AND NOT makes_secret_id THEN 'credential'
             WHEN operation = 'delete' AND (starts_with(path, 'sys/auth/') OR starts_with(path, 'sys/mounts/')) THEN 'policy'
             WHEN regexp_matches(path, '^identity/entity/(id|name)/') AND (operation = 'delete' OR body.disabled IN ('true', 'false')) THEN 'subject'
-            WHEN path = 'identity/entity/batch-delete' THEN 'subject' END AS ends,
+            WHEN path = 'identity/entity/batch-delete' OR (path = 'identity/entity' AND body.disabled = 'true') THEN 'subject' END AS ends,
        (accessor IS NOT NULL OR auth.policies IS NOT NULL OR failed) AND NOT (is_auth AND (makes_token OR (failed AND asks_token)))
            AS is_use,
        coalesce(type = 'response' AND happened_at IS NOT NULL, false) AS counts
@@ -236,7 +236,7 @@ WHERE type IS NULL OR (type NOT IN ('request', 'kmip-request', 'kmip-response') 
 LOADER = with_envelopes(
     Loader(
         name="hashicorp_vault",
-        version=7,
+        version=8,
         title="HashiCorp Vault audit device",
         recognise=mostly(_is_event),
         fields=_FIELDS,
