@@ -56,6 +56,34 @@ def test_names_of_the_newer_api_are_the_same_rows(load):
     assert rows[0] == rows[1]
 
 
+def test_a_person_who_is_removed_has_ended_and_is_known_as_calls_know_them(load):
+    content = {"userPublicId": "u-1", "email": "ada@example.com", "force": True}
+    removed = event("org.user.remove", content, userId="u-9")
+    used, ended = (load([event("api.access"), removed]).one(log) for log in ("usage", "revocation"))
+    assert used["subject_id"] == ended["subject_id"] == "u-1"
+    assert used["tenant"] == ended["tenant"] == "o-1"
+    assert (ended["kind"], ended["target_kind"], ended["subject_name"]) == ("disable", "subject", "ada@example.com")
+    assert (ended["initiator"], ended["actor_id"]) == ("admin", "u-9")
+    left = load([event("org.user.leave")]).one("revocation")
+    assert (left["subject_id"], left["initiator"]) == ("u-1", "user")
+
+
+def test_who_is_removed_from_a_group_is_out_of_all_its_organisations(load):
+    record = event("group.user.remove", {"userPublicId": "u-1"}, userId="u-9")
+    del record["orgId"]
+    assert load([record]).one("revocation")["tenant"] is None
+
+
+def test_who_is_added_again_is_enabled_there(load):
+    back = load([event("org.user.add", {"userPublicId": "u-1", "role": "ADMIN"}, userId="u-9")]).one("revocation")
+    assert (back["kind"], back["subject_id"], back["tenant"]) == ("enable", "u-1", "o-1")
+
+
+def test_an_end_of_a_person_that_names_nobody_is_rejected(load):
+    loaded = load([event("org.user.remove", {}), event("api.access")], "snyk")
+    assert [row["reason"] for row in loaded.rejected] == ["names no person"]
+
+
 def test_call_of_the_api(load):
     row = load([event("api.access", {"url": "/api/v1/user/me?x=1", "method": "get"})]).one("usage")
     assert (row["subject_id"], row["method"], row["target"], row["operation"]) == (
@@ -68,7 +96,7 @@ def test_call_of_the_api(load):
 
 
 def test_what_is_ignored(load):
-    kinds = ("org.service_account.read", "org.app_bot.create", "org.user.add", "org.policy.edit")
+    kinds = ("org.service_account.read", "org.app_bot.create", "org.user.invite", "org.policy.edit")
     assert load([event(kind) for kind in kinds]).ignored == {
         "service account event that neither gives nor takes access": 1,
         "app event that does not say which app": 1,

@@ -1,4 +1,4 @@
-"""Snyk audit log: service accounts made and deleted, and calls of the API.
+"""Snyk audit log: service accounts made and deleted, people removed, and calls of the API.
 
 What the mapping decides, and why:
 
@@ -7,10 +7,12 @@ What the mapping decides, and why:
 - `api.access` is a call with the key of the user that it names. Only some calls are logged, so usage is not carried.
 - The organisation is the tenant, else the group: a service account of a group stands above organisations.
 - The older API writes `orgId`, the newer one `org_id`: both are read, and so for users and groups.
-- Roles and memberships of people are no delegated access. The log has no ids of events.
+- A person who is removed (`content.userPublicId`) or leaves is disabled within the organisation; out of a group, out of each organisation of it: that end
+  names no tenant. Who is added is enabled. Other roles and memberships of people are no delegated access. The log has no ids of events.
 
 Proven on records that a collector published as tests: making and editing of service accounts, and that a dozen types of events
-are ignored. Deleting one is listed by collectors and by Snyk's API; its content and that of api.access is not proven.
+are ignored; on others of them, people added and one removed. Deleting a service account is
+listed by collectors and by Snyk's API; its content, that of api.access, and who is meant by leaving is not proven.
 """
 
 from collections.abc import Mapping
@@ -39,6 +41,7 @@ SELECT line_no, e.*,
        CASE WHEN regexp_matches(e.event, '^(org|group)[.]service_account[.]create$') THEN 'consent'
             WHEN regexp_matches(e.event, '^(org|group)[.]service_account[.]edit$') THEN 'change'
             WHEN regexp_matches(e.event, '^(org|group)[.]service_account[.]delete$') THEN 'end'
+            WHEN regexp_matches(e.event, '^(org|group)[.]user[.](add|remove|leave)$') THEN 'person'
             WHEN e.event = 'api.access' THEN 'use' END AS meaning
 FROM shaped
 WHERE e IS NOT NULL
@@ -48,7 +51,8 @@ _DETAILED = f"""
 SELECT * EXCLUDE (content), {text_moment("created")} AS happened_at, {text_moment("p_parse_time")} AS received_at,
        coalesce(orgId, org_id, groupId, group_id) AS tenant, coalesce(userId, user_id) AS doer,
        TRY(from_json(content, '{{"serviceAccountPublicId": "VARCHAR", "serviceAccountName": "VARCHAR",
-           "url": "VARCHAR", "method": "VARCHAR"}}')) AS named
+           "userPublicId": "VARCHAR", "email": "VARCHAR", "url": "VARCHAR", "method": "VARCHAR"}}')) AS named,
+       coalesce(named['userPublicId'], CASE WHEN ends_with(event, '.leave') THEN doer END) AS person, ends_with(event, '.add') AS is_back
 FROM event
 WHERE meaning IS NOT NULL
 """
@@ -78,6 +82,13 @@ SELECT line_no, happened_at AS revoked_at, received_at, tenant,
        'admin' AS initiator, doer AS actor_id
 FROM detailed
 WHERE meaning = 'end' AND named.serviceAccountPublicId IS NOT NULL
+UNION ALL BY NAME
+SELECT line_no, happened_at AS revoked_at, received_at, CASE WHEN starts_with(event, 'org.') OR is_back THEN tenant END AS tenant,
+       CASE WHEN is_back THEN 'enable' ELSE 'disable' END AS kind, 'success' AS outcome, 'subject' AS target_kind,
+       person AS subject_id, named.email AS subject_name,
+       CASE WHEN doer = person THEN 'user' ELSE 'admin' END AS initiator, doer AS actor_id
+FROM detailed
+WHERE meaning = 'person' AND person IS NOT NULL
 """
 
 _IGNORED = """
@@ -93,7 +104,10 @@ WHERE meaning IS NULL AND event IS NOT NULL
 _REJECTED = """
 SELECT line_no, 'event is missing' AS reason FROM event WHERE event IS NULL
 UNION ALL
-SELECT line_no, 'names no service account' FROM detailed WHERE meaning <> 'use' AND named.serviceAccountPublicId IS NULL
+SELECT line_no, 'names no service account' FROM detailed
+WHERE meaning IN ('consent', 'change', 'end') AND named.serviceAccountPublicId IS NULL
+UNION ALL
+SELECT line_no, 'names no person' FROM detailed WHERE meaning = 'person' AND person IS NULL
 UNION ALL
 SELECT line_no, 'created is no time' FROM detailed WHERE created IS NOT NULL AND happened_at IS NULL
 """
@@ -101,7 +115,7 @@ SELECT line_no, 'created is no time' FROM detailed WHERE created IS NOT NULL AND
 LOADER = with_envelopes(
     Loader(
         name="snyk",
-        version=2,
+        version=3,
         title="Snyk audit log",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
@@ -115,7 +129,7 @@ LOADER = with_envelopes(
         joins=(
             Join("issuance", "usage", "none", note="a call names a user, making a service account names none"),
             Join("issuance", "revocation", "grant", "content.serviceAccountPublicId", "the account, never a key"),
-            Join("usage", "revocation", "none", note="a call names a user, deleting a service account names none"),
+            Join("usage", "revocation", "none", note="a person who ends is known, no key is"),
         ),
         join_note=(
             "A service account joins by its id from making to deleting, never by a key. Calls of the API name the user whose "
