@@ -6,6 +6,9 @@ import grantlens as gl
 from tests.loaders.test_anthropic_compliance import activity, key, person
 from tests.loaders.test_databricks import ADMIN, MS, event
 from tests.loaders.test_hashicorp_vault import ENTITY, LOGIN, auth, response
+from tests.loaders.test_openai_audit import START
+from tests.loaders.test_openai_audit import event as openai
+from tests.loaders.test_openai_audit import key as openai_key
 
 HOUR = 3_600_000
 
@@ -90,3 +93,14 @@ def test_a_key_of_anthropic_outlives_who_made_it(replay):
     archived["updates"] = [{"type": "status", "previous_value": "active", "current_value": "archived"}]
     assert found(replay(feed_ndjson=[made, *calls, gone])) == []
     assert found(replay(feed_ndjson=[made, *calls, gone, archived])) == [("indeterminate", 1)]
+
+
+@pytest.mark.parametrize(("hours", "expected"), [((1, 3, 4), [("indeterminate", 2)]), ((1,), [])])
+def test_keys_of_a_service_account_of_openai_end_with_it(replay, hours, expected):
+    """A key of the account that is older than the log is known by its calls alone, which name the account."""
+    made = openai("service_account.created", {"id": "sa-1"}, number=1)
+    gone = openai("service_account.deleted", {"id": "sa-1"}, number=2, at=START + 2 * 3600)
+    calls = [
+        openai("project.created", {"id": "p"}, number=9 + n, at=START + n * 3600, actor=openai_key()) for n in hours
+    ]
+    assert found(replay(audit_ndjson=[made, *calls, gone])) == expected

@@ -8,7 +8,9 @@ What the mapping decides, and why:
 - Whatever is done with a key is a use of that key, though some records, as one of OpenAI's own reference, do not name it.
   Only changes of the organisation are logged, no call of a model.
 - A key that makes a key is a delegation: the first is the parent of the second, its owner the actor.
-- A key made in a session acts as the person of that session. Whose key it is that a key makes is not said.
+- A key made in a session acts as the person of that session, and ends with that person, as OpenAI says of users' keys. A service account's key outlives who
+  made it, but its making does not tell whose it is: that key passes for the person's. Whose key it is that a key makes is not said.
+- A service account is a grant by its own id, and so are the calls of its keys: they end with it, though no record tells which keys are its own.
 - `api_key.updated` gives the scopes that hold from then on, and not which were there before: a change.
 - `service_account.deleted` and `user.deleted` end everything below them. The log names no organisation.
 - A workload identity mapping lets workloads of another provider act as a service account: a grant, by the id of the mapping.
@@ -94,7 +96,7 @@ FROM (SELECT *, meaning IS NOT NULL OR by_key AS counts FROM meant)
 _ISSUANCE = """
 SELECT line_no, id AS event_id, happened_at AS issued_at, received_at,
        CASE meaning WHEN 'mapping' THEN 'consent' WHEN 'mapping change' THEN 'change' ELSE meaning END AS kind, 'success' AS outcome,
-       CASE WHEN starts_with(meaning, 'mapping') THEN payload.id END AS grant_id,
+       CASE WHEN starts_with(meaning, 'mapping') OR meaning = 'consent' THEN payload.id END AS grant_id,
        CASE WHEN meaning IN ('credential', 'change') THEN payload.id END AS token_id,
        CASE WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
        CASE WHEN meaning = 'credential' THEN actor.api_key.id END AS parent_token_id,
@@ -119,7 +121,7 @@ WHERE meaning IN ('credential', 'change', 'consent', 'mapping', 'mapping change'
 _USAGE = """
 SELECT line_no, id AS event_id, happened_at AS used_at, received_at,
        CASE WHEN ends_with(type, '.failed') THEN 'denied' ELSE 'success' END AS outcome,
-       actor.api_key.id AS token_id,
+       actor.api_key.id AS token_id, actor.api_key.service_account.id AS grant_id,
        actor.api_key.service_account.id AS client_id,
        actor.api_key."user".id AS subject_id, actor.api_key."user".email AS subject_name,
        'api.openai.com' AS resource_server,
@@ -167,7 +169,7 @@ WHERE (meaning IS NOT NULL OR by_key) AND effective_at IS NOT NULL AND happened_
 LOADER = with_envelopes(
     Loader(
         name="openai_audit",
-        version=5,
+        version=6,
         title="OpenAI audit log",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
