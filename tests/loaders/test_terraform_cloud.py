@@ -85,12 +85,16 @@ def test_what_is_ignored(load):
             event("oauth_token", "create", accessor="team-1"),
             event("authentication_token", "show", number=2),
             event("run", "apply", number=3, accessor="team-1", type="System"),
+            event("organization_user", "destroy", number=4, named="ou-1"),
+            event("organization_user", "update", number=5, named="ou-1"),
         ]
     )
     assert loaded.ignored == {
         "credential at another service": 1,
         "token event that neither gives nor takes access": 1,
         "act of the service itself": 1,
+        "person removed, by an id of which nothing is told": 1,
+        "act of a person, by browser or token": 1,
     }
 
 

@@ -62,6 +62,10 @@ def test_inputs_of_any_shape_and_no_secret(load):
     assert loaded.ignored == {"credential at another service": 1}
 
 
+def test_a_deleted_person_is_ignored_by_name(load):
+    assert load([record("UserDeletion")]).ignored == {"person deleted, by fields that were not seen": 1}
+
+
 def test_broken_and_double_records(load):
     good = record("AuthenticationTokenCreation", {}, number=9)
     loaded = load(

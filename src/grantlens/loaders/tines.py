@@ -4,7 +4,8 @@ What the mapping decides, and why:
 
 - Making an API key says its name and no id; deleting it says its id (`authenticationTokenId`) and no name. So the two do
   not join.
-- A key of the tenant (`isServiceToken`) acts for nobody in particular; any other acts as the person who made it.
+- A key of the tenant (`isServiceToken`) acts for nobody in particular; any other acts as the person who made it. Only personal keys end with a person (Tines,
+  "What happens to a Tines API key ..."). How the record of a deleted person (`UserDeletion`) names that person was not seen: ignored by name.
 - Credentials that Tines keeps for other services are not keys of Tines: ignored.
 - `inputs` may hold secrets. Only the name, the id and the kind of a key are read.
 
@@ -60,6 +61,7 @@ WHERE operation_name = 'AuthenticationTokenDeletion'
 _IGNORED = """
 SELECT line_no,
        CASE WHEN operation_name IN ('Login', 'Logout') THEN 'sign-in of a person'
+            WHEN operation_name = 'UserDeletion' THEN 'person deleted, by fields that were not seen'
             WHEN operation_name LIKE '%Credential%' THEN 'credential at another service'
             WHEN operation_name LIKE 'AuthenticationToken%' THEN 'key event that neither gives nor takes access'
             ELSE 'not about delegated access' END AS reason
@@ -76,7 +78,7 @@ FROM event WHERE operation_name LIKE 'AuthenticationToken%' AND created_at IS NO
 
 LOADER = Loader(
     name="tines",
-    version=1,
+    version=2,
     title="Tines audit log",
     recognise=mostly(_is_record),
     fields=_FIELDS,
