@@ -97,6 +97,17 @@ def test_locks_and_deletions(load):
     assert loaded.ignored == {"lock that was lifted": 1, "request for roles, before any certificate": 1}
 
 
+def test_a_lock_that_ends_by_itself_ends_nobody(load):
+    loaded = load(
+        [
+            event("lock.created", target={"user": "ada"}, expires="0001-01-01T00:00:00Z"),
+            event("lock.created", number=2, target={"user": "ben"}, expires="2026-07-01T20:00:00Z"),
+        ]
+    )
+    assert [row["subject_id"] for row in loaded.rows["revocation"]] == ["ada"]
+    assert loaded.ignored == {"lock that ends by itself": 1}
+
+
 def test_locked_bot_loses_its_grant(tmp_path):
     path = tmp_path / "log.ndjson"
     records = [

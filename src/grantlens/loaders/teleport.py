@@ -8,7 +8,8 @@ What the mapping decides, and why:
   certificate has no client.
 - The name of a join token is the secret itself: it is not read. Roles and end of life are.
 - `lock.created` shuts out a user at once: the subject is disabled. Locks of roles, nodes, devices are policies that
-  name no subject. A lock that was lifted names itself and not whom it held, so nobody is enabled again: ignored by name.
+  name no subject. A lock that was lifted names itself and not whom it held, so nobody is enabled again: ignored by name. So is a lock that
+  ends by itself (`expires`): what the same certificates do afterwards is allowed.
 - An access request is no issuance: what it gives is in the roles of the certificates that follow.
 - A failed `auth` is a certificate that was refused; refused for its principals, the scope was wrong. A bot that may not join
   got no certificate: an issuance that was denied. What it tried to join with is never named.
@@ -92,7 +93,8 @@ SELECT *,
        TRY(from_json(target, '{{"user": "VARCHAR"}}'))."user" AS locked,
        CASE WHEN meaning = 'call'
             THEN TRY(from_json(message, '{{"method": "VARCHAR", "params": {{"name": "VARCHAR", "uri": "VARCHAR"}}}}')) END AS asked,
-       CASE WHEN meaning = 'token' THEN {text_moment("identity.expires")} ELSE {text_moment("expires")} END AS ends_at
+       CASE WHEN meaning = 'token' THEN {text_moment("identity.expires")} ELSE {text_moment("expires")} END AS ends_at,
+       coalesce(meaning = 'lock' AND ends_at >= TIMESTAMPTZ '1970-01-01 00:00:00Z', false) AS passes
 FROM event
 WHERE meaning IS NOT NULL
 """
@@ -158,7 +160,7 @@ SELECT line_no, uid AS event_id, happened_at AS revoked_at, cluster_name AS tena
        'admin' AS initiator,
        coalesce(updated_by, "user") AS actor_id
 FROM party
-WHERE meaning = 'lock' OR (meaning IN ('person end', 'bot end') AND name IS NOT NULL)
+WHERE (meaning = 'lock' AND NOT passes) OR (meaning IN ('person end', 'bot end') AND name IS NOT NULL)
 """
 
 _IGNORED = """
@@ -172,6 +174,8 @@ SELECT line_no,
             ELSE 'not about delegated access' END AS reason
 FROM event
 WHERE meaning IS NULL AND event IS NOT NULL
+UNION ALL
+SELECT line_no, 'lock that ends by itself' FROM party WHERE passes AND ("time" IS NULL OR happened_at IS NOT NULL)
 """
 
 _REJECTED = """
@@ -185,7 +189,7 @@ SELECT line_no, 'time is no time' FROM party WHERE "time" IS NOT NULL AND happen
 
 LOADER = Loader(
     name="teleport",
-    version=6,
+    version=7,
     title="Teleport audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,
