@@ -33,7 +33,8 @@ RECORDS = {
         SNYK("org.service_account.create", test_snyk.ACCOUNT),
         SNYK("api.access", {"url": "/v1/user/me", "method": "get"}, at="2026-07-01T10:00:01Z"),
         SNYK("org.service_account.delete", test_snyk.ACCOUNT, at="2026-07-01T10:00:02Z"),
-        SNYK("org.user.add", at="2026-07-01T10:00:03Z"),
+        SNYK("org.user.add", {"userPublicId": "u-2"}, at="2026-07-01T10:00:03Z"),
+        SNYK("org.user.role.edit", at="2026-07-01T10:00:04Z"),
     ],
     "terraform_cloud": [
         TERRAFORM("authentication_token", "create"),

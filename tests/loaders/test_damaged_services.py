@@ -119,7 +119,8 @@ RECORDS = {
         snyk.event("org.service_account.create", snyk.ACCOUNT),
         snyk.event("group.service_account.delete", snyk.ACCOUNT),
         snyk.event("api.access", {"url": "/x", "method": "GET"}),
-        snyk.event("org.user.add"),
+        snyk.event("org.user.add", {"userPublicId": "u-2"}),
+        snyk.event("org.user.role.edit"),
     ],
     "teleport": [
         teleport.certificate("bot-a", "ada"),
