@@ -1,5 +1,6 @@
 from grantlens.access_review.coverage import _ratio
 from grantlens.access_review.limitations import limitations
+from grantlens.catalogue.optional import lacks
 from grantlens.wording import share
 from tests.report.conftest import make_document
 
@@ -29,6 +30,22 @@ def test_a_limit_names_its_tenant():
         "The issuance log of native, tenant a, covers 50.0 %",
         "The issuance log of native, tenant b, covers 25.0 %",
     ]
+
+
+def test_what_many_accounts_lack_alike_is_said_once():
+    one = next(row for row in make_document()["coverage"] if row["log"] == "usage")
+    rows = [
+        one | {"source": "aws_cloudtrail", "tenant": f"account-{n}", "notes": [lacks()["aws_cloudtrail"]]}
+        for n in range(9)
+    ]
+    for some, named in (
+        (rows, ", tenants account-0, account-1, account-2, account-3, account-4 and 4 more,"),
+        (rows[:2], ", tenants account-0 and account-1,"),
+        (rows[:1], ", tenant account-0,"),
+        ([rows[0] | {"tenant": None}], ""),
+    ):
+        said = [line for line in limitations(make_document(coverage=some)) if lacks()["aws_cloudtrail"] in line]
+        assert [line.split(" shows no use")[0] for line in said] == [f"Where the usage log of aws_cloudtrail{named}"]
 
 
 def of_tenants(**tenants):

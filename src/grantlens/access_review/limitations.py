@@ -133,13 +133,19 @@ def _hidden_gaps(document: dict[str, Any]) -> list[str]:
 
 def _unseen_kinds(document: dict[str, Any]) -> list[str]:
     known = set(lacks().values())
+    of: dict[tuple[str, str], list[str]] = {}
+    for row in document["coverage"]:
+        for note in row["notes"]:
+            if note in known:
+                of.setdefault((row["source"], note), []).extend(filter(None, [row["tenant"]]))
     return [
-        f"Where the usage log of {row['source']}{', tenant ' + row['tenant'] + ',' if row['tenant'] else ''} shows no use, nothing is called "
-        f"unused: {note}."
-        for row in document["coverage"]
-        for note in row["notes"]
-        if note in known
+        f"Where the usage log of {source}{_tenants(names)} shows no use, nothing is called unused: {note}."
+        for (source, note), names in of.items()
     ]
+
+
+def _tenants(names: list[str]) -> str:
+    return f", {'tenant' if len(names) == 1 else 'tenants'} {listed(first_few(names, _MOST))}," if names else ""
 
 
 def _rejected(document: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Optional:
+class OptionalCalls:
     """What one provider's log leaves out unless it is asked for it."""
 
     loader: str
@@ -25,7 +25,7 @@ class Optional:
 _AWS = "https://docs.aws.amazon.com/"
 
 OPTIONAL = (
-    Optional(
+    OptionalCalls(
         "aws_cloudtrail",
         (
             f"{_AWS}awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html",
@@ -36,7 +36,7 @@ OPTIONAL = (
         "|dynamodb:(GetItem|BatchGetItem|TransactGetItems|Query|Scan)",
         "no read of an S3 object or a DynamoDB item is in it (let the trail log data events)",
     ),
-    Optional(
+    OptionalCalls(
         "kubernetes",
         ("https://learn.microsoft.com/en-us/azure/azure-monitor/reference/tables/aksauditadmin",),
         "(get|list) .*",
