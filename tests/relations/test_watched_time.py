@@ -18,16 +18,29 @@ from tests.loaders.test_kubernetes import request, token_request
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
 READS = {"aws_cloudtrail": "s3:GetObject", "kubernetes": "list core/pods", "native": None}
-OTHERS = {"aws_cloudtrail": "s3:ListBuckets", "kubernetes": "create core/pods", "native": "s3:GetObject"}
+OTHERS = {"aws_cloudtrail": "s3:GetObjectLockConfiguration", "kubernetes": "create core/pods", "native": "s3:GetObject"}
 
 
 def call(source, tenant, operation, hour):
+    """Write a call by one of three clients."""
     when = (START + timedelta(hours=hour)).isoformat()
     named = {} if tenant is None else {"tenant": tenant}
     return {
-        "log": "usage", "source": source, "used_at": when, "outcome": "success", "client_id": "app", "resource_server": "s",
+        "log": "usage", "source": source, "used_at": when, "outcome": "success", "client_id": f"app-{hour % 3}", "resource_server": "s",
         "operation": operation, "event_id": f"{source}-{tenant}-{operation}-{hour}", **named,
     }  # fmt: skip
+
+
+def broken(store, stretch, cut, *, in_part):
+    """Let the log of a stretch be silent for five hours, and perhaps show only a part after it."""
+    rest = {**stretch, "covered_from": cut + timedelta(hours=5), "in_part": in_part}
+    store.engine.execute(
+        "UPDATE coverage SET covered_until = $cut WHERE source = $source AND tenant IS NOT DISTINCT FROM $tenant AND log = 'usage'",
+        {"cut": cut, "source": rest["source"], "tenant": rest["tenant"]},
+    )
+    store.engine.execute(
+        f"INSERT INTO coverage BY NAME SELECT {', '.join(f'${name} AS {name}' for name in rest)}", rest
+    )
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -43,6 +56,10 @@ def test_only_the_time_between_calls_that_must_be_asked_for_is_watched(seed, tmp
     log.write_text("".join(json.dumps(call(*each)) + "\n" for each in calls))
     with Store(":memory:") as store:
         assert store.load(log).failed == []
+        for stretch in store.coverage():
+            cut = START + timedelta(hours=rng.randrange(20, 80))
+            if stretch["covered_from"] < cut < stretch["covered_until"] - timedelta(hours=5):
+                broken(store, stretch, cut, in_part=rng.random() < 0.5)
         with worked_out(store.engine, ("watched_time",), {}):
             found = store.engine.rows(
                 "SELECT source, tenant, in_part, covered_from, covered_until, lacks FROM watched_time"
@@ -57,7 +74,7 @@ def test_only_the_time_between_calls_that_must_be_asked_for_is_watched(seed, tmp
             if name == source and operation == READS[source] and (tenant is None or who in (tenant, None))
         ]  # fmt: skip
         for moment in (START + timedelta(minutes=10 * number) for number in range(600)):
-            there = any(row["covered_from"] <= moment < row["covered_until"] for row in theirs)
+            there = any(row["covered_from"] <= moment < row["covered_until"] and not row["in_part"] for row in theirs)
             asked = READS[source] is None or (
                 bool(reads) and START + timedelta(hours=min(reads)) <= moment <= START + timedelta(hours=max(reads))
             )
@@ -67,6 +84,7 @@ def test_only_the_time_between_calls_that_must_be_asked_for_is_watched(seed, tmp
                 if (name, who) == (source, tenant)
             )
             assert told == (there and asked), (source, tenant, moment)
+    assert all(row[3] < row[4] for row in found)
     assert {row[5] for row in found if row[2] and row[0] != "native"} == {
         lacks()[source] for source in ("aws_cloudtrail", "kubernetes")
     }
