@@ -34,7 +34,7 @@ counted AS (
     SELECT u.caller_id, s.segment_id, s.set_id, o.operation_id, coalesce(o.container, false) AS container,
            u.outcome, u.denial_reason,
            coalesce(s.phase = 'ended', false) OR coalesce(u.used_at > e.ended_at, false) AS ended,
-           g.caller_id IS NOT NULL AS grant_open, v.caller_id IS NOT NULL AS grant_over,
+           v.caller_id IS NOT NULL OR (ended AND g.caller_id IS NULL) AS over,
            count(*) AS events, min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
     FROM usage_row u
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
@@ -49,13 +49,13 @@ counted AS (
     WHERE u.used_at >= $since AND u.used_at < $until
     GROUP BY ALL
 )
-SELECT k.* EXCLUDE (set_id, grant_open, grant_over),
+SELECT k.* EXCLUDE (set_id, over),
        coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
        coalesce(s.scopes_from, c.own_scopes_from) AS scopes_from,
-       k.grant_over OR (k.ended AND NOT k.grant_open AND coalesce(s.grant_id, c.grant_id) IS NOT NULL) AS grant_ended,
+       k.over AND coalesce(s.grant_id, c.grant_id) IS NOT NULL AS grant_ended,
        coalesce(k.set_id, CASE WHEN k.segment_id IS NULL THEN c.own_set_id END) AS set_id, c.application,
-       row_number() OVER (ORDER BY k.first_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.grant_open, k.grant_over, k.container) AS first_no,
-       row_number() OVER (ORDER BY k.last_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.grant_open, k.grant_over, k.container) AS last_no
+       row_number() OVER (ORDER BY k.first_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.over, k.container) AS first_no,
+       row_number() OVER (ORDER BY k.last_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.over, k.container) AS last_no
 FROM counted k
 JOIN named_caller c USING (caller_id)
 LEFT JOIN caller_segment s USING (segment_id)
