@@ -145,7 +145,7 @@ def _unseen_kinds(document: dict[str, Any]) -> list[str]:
 
 
 def _tenants(names: list[str]) -> str:
-    return f", {'tenant' if len(names) == 1 else 'tenants'} {listed(first_few(names, _MOST))}," if names else ""
+    return f", {agree(len(names), 'tenant', 'tenants')} {listed(first_few(names, _MOST))}," if names else ""
 
 
 def _rejected(document: dict[str, Any]) -> list[str]:

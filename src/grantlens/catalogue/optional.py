@@ -4,7 +4,7 @@ Where a log has none of them, whoever makes no other calls is not seen in it. On
 a part of them mostly asks for those that write.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -65,9 +65,5 @@ def values() -> str:
     >>> values().count("'kubernetes'")
     1
     """
-    return ",\n           ".join(_rows())
-
-
-def _rows() -> Iterator[str]:
-    for each in OPTIONAL:
-        yield "(" + ", ".join(f"'{text}'" for text in (each.loader, each.calls, each.lacks)) + ")"
+    rows = ((each.loader, each.calls, each.lacks) for each in OPTIONAL)
+    return ",\n           ".join("(" + ", ".join(f"'{text}'" for text in row) + ")" for row in rows)
