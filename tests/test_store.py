@@ -285,6 +285,22 @@ def test_an_interrupt_while_it_is_tidied_up_is_an_interrupt(monkeypatch, step, c
         pass
 
 
+def test_the_pass_that_is_left_out_stays_so_after_a_load_and_after_a_failure():
+    engine = Engine(":memory:")
+
+    def left_out():
+        return engine.value("SELECT current_setting('disabled_optimizers')")
+
+    assert left_out() == "projection_pullup"
+    with engine.filters_in_place():
+        assert set(left_out().split(",")) == {"filter_pushdown", "projection_pullup"}
+    assert left_out() == "projection_pullup"
+    engine.leave_filters()
+    with pytest.raises(duckdb.CatalogException), engine.transaction():
+        engine.execute("FROM nothing")
+    assert left_out() == "projection_pullup"
+
+
 def test_what_is_added_is_read_first(tmp_path):
     with Store(":memory:") as store:
         whole = Register(({"client_id": "c"},))
