@@ -55,8 +55,8 @@ BAD = {
         "no loader knows these records; the first has the keys colour, size",
     ),
     "taken apart by Elastic": (
-        b'{"_source": {"ecs": {"version": "8.11.0"}, "data_stream": {"dataset": "okta.system"}, "event": {"action": "x"}, "okta": {}}}\n',
-        "Elastic's integration took these records of okta.system apart, and kept no original",
+        b'{"_source": {"ecs": {"version": "8.11.0"}, "data_stream": {"dataset": "cisco_duo.auth"}, "event": {"action": "x"}, "cisco_duo": {}}}\n',
+        "Elastic's integration took these records of cisco_duo.auth apart, and kept no original",
     ),
     "error of a server": (
         b'{"error": {"code": "Expired", "message": "gone"}}\n',

@@ -7,7 +7,8 @@ became `_`. What the Elastic Common Schema has a name for stands outside.
 
 import json
 from collections.abc import Mapping
-from typing import Any
+
+from grantlens.loaders.elastic import at, document
 
 _OUTSIDE = {
     "Id": ("event", "id"),
@@ -45,14 +46,14 @@ def as_written(line: str) -> str:
     >>> as_written('{"event": {"action": "Add user.", "id": "7"}, "o365": {"audit": {"RecordType": "8"}}}')
     '{"RecordType": "8", "Id": "7", "Operation": "Add user."}'
     """
-    record = _object(line)
+    record = document(line)
     audit = None if record is None else _audit(record)
     if record is None or audit is None:
         return line
-    original = _at(record, "event", "original")
-    if isinstance(original, str) and "CreationTime" in (_object(original) or {}):
+    original = at(record, "event", "original")
+    if isinstance(original, str) and "CreationTime" in (document(original) or {}):
         return original
-    outside = {name: _at(record, *path) for name, path in _OUTSIDE.items() if name not in audit}
+    outside = {name: at(record, *path) for name, path in _OUTSIDE.items() if name not in audit}
     written = {**audit, **{name: value for name, value in outside.items() if value is not None}}
     operation = written.get("Operation")
     if isinstance(operation, str):
@@ -68,18 +69,5 @@ def as_written(line: str) -> str:
 
 
 def _audit(record: Mapping) -> Mapping | None:
-    audit = record.get("o365audit") or _at(record, "o365", "audit")
+    audit = record.get("o365audit") or at(record, "o365", "audit")
     return audit if isinstance(audit, Mapping) and "RecordType" in audit else None
-
-
-def _at(record: Mapping, outer: str, inner: str) -> Any:
-    value = record.get(outer)
-    return value.get(inner) if isinstance(value, Mapping) else None
-
-
-def _object(text: str) -> Mapping | None:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, Mapping) else None

@@ -1,0 +1,126 @@
+"""Records that an integration of Elastic took apart give the rows of the originals: each pipeline is written here anew, in plain Python."""
+
+import json
+import re
+
+import pytest
+
+from tests.loaders import test_okta
+
+
+def without_empty(value):
+    """Drop what holds nothing, however deep."""
+    if isinstance(value, dict):
+        kept = {name: without_empty(inner) for name, inner in value.items()}
+        return {name: inner for name, inner in kept.items() if inner not in (None, "", {}, [])}
+    if isinstance(value, list):
+        return [inner for inner in map(without_empty, value) if inner not in (None, "", {}, [])]
+    return value
+
+
+def snake(name):
+    """Write a name as Elastic does."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def snaked(record, *names):
+    """Take these fields of a record, under the names of Elastic."""
+    return {snake(name): record[name] for name in names if name in record}
+
+
+def okta(record, flattened=True):
+    """Do what the pipelines of `okta.system` do, of both its ways to keep debug data: fields of its README (version 2.12)."""
+    event = without_empty(record)
+    client, debug = event.get("client", {}), event.get("debugContext", {}).get("debugData", {})
+    moved = ("requestUri", "requestId", "deviceFingerprint", "threatSuspected", "url", "dtHash")
+    moved += () if flattened else ("requestedScopes", "grantedScopes", "grantType", "clientSecret")
+    kept = {"flattened": debug} if flattened else {name: value for name, value in debug.items() if name not in moved}
+    detail = event.get("transaction", {}).get("detail", {})
+    made = {
+        **snaked(event, "uuid", "eventType", "displayMessage", "severity", "version"),
+        "actor": snaked(event.get("actor", {}), "id", "type", "alternateId", "displayName"),
+        "client": {
+            **snaked(client, "id", "zone", "device"),
+            "ip": client.get("ipAddress"),
+            "user_agent": snaked(client.get("userAgent", {}), "browser", "os", "rawUserAgent"),
+        },
+        "outcome": snaked(event.get("outcome", {}), "reason", "result"),
+        "target": [
+            {
+                **{name: value for name, value in target.items() if name not in ("alternateId", "displayName")},
+                **snaked(target, "alternateId", "displayName"),
+            }
+            for target in event.get("target", [])
+        ],
+        "transaction": {
+            **snaked(event.get("transaction", {}), "id", "type"),
+            "detail": snaked(detail, "requestApiTokenId"),
+        },
+        "debug_context": {"debug_data": {**kept, **snaked(debug, *moved)}},
+        "authentication_context": snaked(
+            event.get("authenticationContext", {}), "externalSessionId", "authenticationStep"
+        ),
+        "request": {"ip_chain": event.get("request", {}).get("ipChain")},
+    }
+    return without_empty(
+        {
+            "@timestamp": event["published"],
+            "ecs": {"version": "8.11.0"},
+            "event": {"dataset": "okta.system", "id": event.get("uuid"), "action": event.get("eventType")},
+            "okta": made,
+        }
+    )
+
+
+MADE = {"okta": (test_okta.EVERY_KIND, (okta, lambda record: okta(record, flattened=False)))}
+"""Records of each loader's tests, and what Elastic's pipelines make of one."""
+CASES = [pytest.param(loader, number, id=f"{loader}-{number}") for loader, (_, ways) in MADE.items() for number, _ in enumerate(ways)]
+REAL = {"okta": ("elastic-system-log.ndjson", "tenzir-system-log.ndjson")}
+
+
+def without_what_is_lost(loader, record):
+    """Leave out what a pipeline drops, and the rows therefore lack."""
+    detail = record.get("transaction", {}).get("detail") if loader == "okta" else None
+    if detail:
+        detail.pop("requestApiTokenClientId", None)
+    return record
+
+
+def told(loaded):
+    """Return what the records told; an id that is made of the whole record, where it has none of its own, is left out."""
+    for row in (row for rows in loaded.rows.values() for row in rows):
+        if row["event_id"].startswith("md5:"):
+            del row["event_id"]
+    return loaded.batch["loader"], loaded.rows, loaded.ignored, loaded.rejected
+
+
+@pytest.mark.parametrize(("loader", "way"), CASES)
+def test_made_records(load, loader, way):
+    records, ways = MADE[loader]
+    original = load(records)
+    assert all(original.rows.values())
+    assert told(load([ways[way](record) for record in records])) == told(original)
+
+
+@pytest.mark.parametrize(("loader", "way"), CASES)
+def test_hits_of_a_search(load, loader, way):
+    records, ways = MADE[loader]
+    hits = [{"_index": "logs", "_source": ways[way](record)} for record in records]
+    assert told(load(hits))[1:] == told(load(records))[1:]
+
+
+@pytest.mark.parametrize("loader", MADE)
+def test_an_original_that_was_kept_is_what_is_read(load, loader):
+    records, (way, *_) = MADE[loader]
+    kept = [way(record) for record in records]
+    for document, record in zip(kept[::2], records[::2], strict=True):
+        document["event"]["original"] = json.dumps(record)
+    assert told(load(kept)) == told(load(records))
+
+
+@pytest.mark.parametrize(("loader", "name"), [(loader, name) for loader, names in REAL.items() for name in names])
+def test_real_records(shared, load, loader, name):
+    lines = (shared / "real-logs" / loader / name).read_text().splitlines()
+    records = [without_what_is_lost(loader, json.loads(line)) for line in lines]
+    for way in MADE[loader][1]:
+        assert told(load([way(record) for record in records])) == told(load(records))
