@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.loaders import test_okta
+from tests.loaders import test_microsoft_entra, test_okta
 
 
 def without_empty(value):
@@ -72,17 +72,123 @@ def okta(record, flattened=True):
     )
 
 
-MADE = {"okta": (test_okta.EVERY_KIND, (okta, lambda record: okta(record, flattened=False)))}
+STREAMS = {
+    "AuditLogs": "auditlogs",
+    "MicrosoftGraphActivityLogs": "graphactivitylogs",
+    "AzureADGraphActivityLogs": "aadgraphactivitylogs",
+}
+
+
+def to_milliseconds(time):
+    """Cut a time as Elastic does."""
+    return re.sub(r"([.]\d{3})\d*(Z|[+]00:00)$", r"\1Z", time)
+
+
+def entra(record):
+    """Do what the pipelines of the integration `azure` do: they write every name anew, and some fields elsewhere (version 1.28 and later)."""
+    properties = {snake(name): value for name, value in record["properties"].items()}
+    event, outside = {"action": record.get("operationName")}, {}
+    if record["category"] == "AuditLogs":
+        properties["activity_datetime"] = properties.pop("activity_date_time")
+        if str(properties.get("result")).lower() in ("success", "failure"):
+            event["outcome"] = properties.pop("result").lower()
+        properties["target_resources"] = {
+            str(number): {
+                **snaked(each, "id", "displayName", "type", "userPrincipalName"),
+                "modified_properties": {
+                    str(nth): without_empty(snaked(one, "displayName", "oldValue", "newValue"))
+                    for nth, one in enumerate(each["modifiedProperties"])
+                },
+            }
+            for number, each in enumerate(properties.pop("target_resources"))
+        }
+    elif record["category"] in STREAMS:
+        properties["time_generated"] = to_milliseconds(properties["time_generated"])
+        for name in ("scopes", "roles"):
+            properties[name] = (properties[name] or "").split()
+        http = {"request": {"method": properties.pop("request_method", None) or properties.pop("http_method", None)}}
+        http["request"]["id"] = properties.pop("request_id")
+        http["response"] = {
+            "bytes": properties.pop("response_size_bytes", None),
+            "status_code": properties.pop("response_status_code", None) or properties.pop("http_status_code", None),
+        }
+        if "issued_at" in properties:  # of Azure AD Graph: US text, which the pipeline parses
+            month, day, year, hour, minute, second, half = re.split(r"[/ :]", properties.pop("issued_at"))
+            hour = int(hour) % 12 + 12 * (half == "PM")
+            properties["token_issued_at"] = f"{year}-{month:0>2}-{day:0>2}T{hour:02}:{minute}:{second}.000Z"
+        outside = {
+            "http": http,
+            "url": {"original": properties.pop("request_uri")},
+            "user": {"id": properties.pop("user_id", None)},
+        }
+    else:
+        properties["created_at"] = properties.pop("created_date_time")
+        properties["status"] = snaked(properties["status"], "errorCode")
+        details = properties.pop("authentication_processing_details", [])
+        properties["authentication_processing_details"] = {each["key"]: each["value"] for each in details}
+    if "user_agent" in properties:
+        outside["user_agent"] = {"original": properties.pop("user_agent")}
+    address = (
+        record.get("callerIpAddress") or properties.pop("caller_ip_address", None) or properties.pop("ip_address", None)
+    )
+    properties.pop("ip_address", None)
+    stream = STREAMS.get(record["category"], "signinlogs")
+    kept = {"category": record["category"], "properties": properties, **snaked(record, "operationName", "resultType")}
+    return without_empty(
+        {
+            "@timestamp": to_milliseconds(record.get("time") or properties["time_generated"]),
+            "event": event,
+            "source": {"ip": address},
+            "azure": {
+                "tenant_id": record.get("tenantId") or properties.pop("tenant_id", None),
+                "resource": {"id": record.get("resourceId")},
+                stream: kept,
+            },
+            **outside,
+        }
+    )
+
+
+ENTRA = [
+    test_microsoft_entra.sign_in(),
+    test_microsoft_entra.sign_in("ServicePrincipalSignInLogs", number=2, userId=None, scope_info=""),
+    test_microsoft_entra.sign_in(number=3, status={"errorCode": 65001}, authenticationProcessingDetails=None),
+    test_microsoft_entra.delegated(None, "Mail.Read"),
+    test_microsoft_entra.keys([], [test_microsoft_entra.key("k1")], number=2),
+    test_microsoft_entra.delegated("Mail.Read", None, removal=True, number=3),
+    test_microsoft_entra.delegated("Mail.Read", None, removal=True, number=4, result="failure"),
+    test_microsoft_entra.call(timeGenerated="2026-07-01T10:05:00.765Z"),
+    test_microsoft_entra.call(
+        number=2, userId="", scopes="", roles="User.Read.All", timeGenerated="2026-07-01T10:05:00.765Z"
+    ),
+]
+
+MADE = {
+    "microsoft_entra": (ENTRA, (entra,)),
+    "okta": (test_okta.EVERY_KIND, (okta, lambda record: okta(record, flattened=False))),
+}
 """Records of each loader's tests, and what Elastic's pipelines make of one."""
-CASES = [pytest.param(loader, number, id=f"{loader}-{number}") for loader, (_, ways) in MADE.items() for number, _ in enumerate(ways)]
-REAL = {"okta": ("elastic-system-log.ndjson", "tenzir-system-log.ndjson")}
+CASES = [
+    pytest.param(loader, number, id=f"{loader}-{number}")
+    for loader, (_, ways) in MADE.items()
+    for number, _ in enumerate(ways)
+]
+REAL = {
+    "microsoft_entra": (
+        *(name for name in test_microsoft_entra.SIGN_INS if name.startswith("elastic")),
+        *test_microsoft_entra.CALLS,
+        "elastic-audit-sample.ndjson",
+    ),
+    "okta": ("elastic-system-log.ndjson", "tenzir-system-log.ndjson"),
+}
 
 
 def without_what_is_lost(loader, record):
     """Leave out what a pipeline drops, and the rows therefore lack."""
-    detail = record.get("transaction", {}).get("detail") if loader == "okta" else None
-    if detail:
-        detail.pop("requestApiTokenClientId", None)
+    if loader == "okta":
+        record["transaction"]["detail"].pop("requestApiTokenClientId", None)
+    if loader == "microsoft_entra" and "timeGenerated" in record["properties"]:
+        record["properties"]["timeGenerated"] = to_milliseconds(record["properties"]["timeGenerated"])
     return record
 
 

@@ -39,5 +39,7 @@ def in_camel_case(value: Any) -> Any:
     {'eventType': 'x', 'ipChain': [{'ip': 'y'}]}
     """
     if isinstance(value, Mapping):
-        return {_BEFORE.sub(lambda found: found[1].upper(), name): in_camel_case(inner) for name, inner in value.items()}
+        return {
+            _BEFORE.sub(lambda found: found[1].upper(), name): in_camel_case(inner) for name, inner in value.items()
+        }
     return [in_camel_case(inner) for inner in value] if isinstance(value, list) else value

@@ -3,15 +3,16 @@
 One file for each log: `signins`, `audit`, `graph_activity`; `shape` brings the three ways in which they
 are exported to one list of columns, `hunting` Defender's tables of Graph calls and sign-ins to those of the logs, `token_id` the four ways of
 writing a token's id to one, `powershell` the names that Graph's PowerShell gives to those of Graph. A record inside that of a collector
-(Elastic's Azure logs) is taken out first.
+(Elastic's Azure logs) is taken out first, and what Elastic took apart is put together by `elastic`.
 """
 
+import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from grantlens.loaders.collected import OPENED, mostly_inside, opened
 from grantlens.loaders.loader import Join, Loader
-from grantlens.loaders.microsoft_entra import audit, graph_activity, hunting, powershell, signins
+from grantlens.loaders.microsoft_entra import audit, elastic, graph_activity, hunting, powershell, signins
 from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, structure
 
 _IGNORED = """
@@ -61,6 +62,9 @@ def _dialect(sample: Sequence[Mapping]) -> Loader:
     """
     if any(map(powershell.is_saved, sample)):
         return replace(_dialect(list(map(powershell.outside, sample))), split=powershell.split)
+    if any(map(elastic.is_processed, sample)):
+        written = [json.loads(elastic.as_written(json.dumps(record))) for record in sample]
+        return replace(_fitted(written, KINDS, _LOADER.carries), decode=elastic.as_written, dialect=None)
     inner = [opened(record) for record in sample]
     kinds = {kind for kind in map(_kind, inner) if kind}
     if "hunting" in kinds:
@@ -102,9 +106,9 @@ def _fitted(sample: Sequence[Mapping], kinds: Set[str], carries: tuple[str, ...]
 
 _LOADER = Loader(
     name="microsoft_entra",
-    version=18,
+    version=19,
     title="Microsoft Entra sign-ins, directory audit and Graph activity",
-    recognise=mostly_inside(_kind),
+    recognise=mostly_inside(lambda record: _kind(record) or elastic.is_processed(record)),
     fields="",
     carries=("issuance", "usage", "revocation"),
     makers=True,

@@ -1,0 +1,101 @@
+"""Entra: what Elastic's integration makes of a record of Azure's diagnostic settings, brought back to the envelope and what was in it.
+
+The integration `azure` keeps the record itself (`event.original`) only if it is told to. The rest of it stands in `azure`, by the name of the
+stream, under the same names with `_`. Addresses, calls and people stand where the Elastic Common Schema has them. The times of calls are cut to
+milliseconds, which is all that is lost of what is read.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from grantlens.loaders.elastic import at, document, in_camel_case
+from grantlens.loaders.microsoft_entra.shape import CATEGORIES
+
+_READ = {category: kind for kind, categories in CATEGORIES.items() for category in categories}
+
+_RENAMED = {"activity_datetime": "activityDateTime", "created_at": "createdDateTime", "c_sid": "c_Sid"}
+"""Names that are not those of Azure with `_`."""
+
+_OUTSIDE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "sign-in": {"createdDateTime": ("@timestamp",), "userAgent": ("user_agent", "original")},
+    "audit": {"result": ("event", "outcome")},
+    "activity": {
+        "requestId": ("http", "request", "id"),
+        "requestMethod": ("http", "request", "method"),
+        "requestUri": ("url", "original"),
+        "responseStatusCode": ("http", "response", "status_code"),
+        "responseSizeBytes": ("http", "response", "bytes"),
+        "userAgent": ("user_agent", "original"),
+        "userId": ("user", "id"),
+        "timeGenerated": ("@timestamp",),
+    },
+}
+"""Where the pipeline of each log puts a field."""
+
+
+def is_processed(record: Mapping) -> bool:
+    """Tell a record that Elastic's pipeline took apart."""
+    return _stream(record) is not None
+
+
+def as_written(line: str) -> str:
+    """Return the record as Azure wrote it, as far as it is read; a line that holds none as it is.
+
+    Examples
+    --------
+    >>> as_written('{"azure": {"tenant_id": "t", "signinlogs": {"category": "SignInLogs", "properties": {"app_id": "a"}}}}')
+    '{"category": "SignInLogs", "properties": {"appId": "a"}, "tenantId": "t"}'
+    """
+    record = document(line)
+    stream = None if record is None else _stream(record)
+    if record is None or stream is None:
+        return line
+    original = at(record, "event", "original")
+    if isinstance(original, str) and "category" in (document(original) or {}):
+        return original
+    outside = _OUTSIDE[_READ[stream["category"]]]
+    properties = {name: at(record, *path) for name, path in outside.items()} | dict(_properties(stream["properties"]))
+    envelope = {
+        **{name: inner for name, inner in in_camel_case(stream).items() if name != "properties"},
+        "properties": {name: inner for name, inner in properties.items() if inner is not None},
+        "tenantId": at(record, "azure", "tenant_id"),
+        "resourceId": at(record, "azure", "resource", "id"),
+        "callerIpAddress": at(record, "source", "ip") or at(record, "source", "address"),
+    }
+    return json.dumps({name: inner for name, inner in envelope.items() if inner is not None})
+
+
+def _stream(record: Mapping) -> Mapping | None:
+    azure = record.get("azure")
+    for inner in azure.values() if isinstance(azure, Mapping) else ():
+        category = at(inner, "category")
+        if isinstance(category, str) and category in _READ and isinstance(inner.get("properties"), Mapping):
+            return inner
+    return None
+
+
+def _properties(properties: Mapping) -> Iterator[tuple[str, Any]]:
+    for name, value in properties.items():
+        if name == "authentication_processing_details":
+            value = _pairs(value)
+        elif name == "target_resources":
+            value = [
+                target | {"modified_properties": _listed(target.get("modified_properties"))}
+                for target in _listed(value)
+            ]
+        elif name in ("roles", "scopes") and isinstance(value, list):
+            value = " ".join(map(str, value))
+        ((spelled, inner),) = in_camel_case({name: value}).items()
+        yield _RENAMED.get(name, spelled), inner
+
+
+def _pairs(value: Any) -> Any:
+    """Return details that stand by their names as the list of names and values that they were."""
+    return [{"key": key, "value": text} for key, text in value.items()] if isinstance(value, Mapping) else value
+
+
+def _listed(value: Any) -> list:
+    """Return what stands by its number as the list that it was."""
+    inner = [*value.values()] if isinstance(value, Mapping) else value
+    return [each for each in inner if isinstance(each, Mapping)] if isinstance(inner, list) else []
