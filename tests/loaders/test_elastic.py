@@ -1,11 +1,15 @@
 """Records that an integration of Elastic took apart give the rows of the originals: each pipeline is written here anew, in plain Python."""
 
+import gzip
 import json
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.loaders import test_microsoft_entra, test_okta
+from tests.loaders import test_aws_cloudtrail, test_microsoft_entra, test_okta
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 
 def without_empty(value):
@@ -149,6 +153,59 @@ def entra(record):
     )
 
 
+def aws(record):
+    """Do what the pipeline of `aws.cloudtrail` does (version 2.33)."""
+    event = without_empty(record)
+    who = event.get("userIdentity", {})
+    context = who.get("sessionContext", {})
+    issuer = context.get("sessionIssuer", {})
+    flattened = {
+        "request_parameters": event.get("requestParameters"),
+        "response_elements": event.get("responseElements"),
+        "additional_eventdata": event.get("additionalEventData"),
+    }
+    kept = {
+        **snaked(
+            event,
+            "eventType",
+            "eventVersion",
+            "eventCategory",
+            "errorCode",
+            "errorMessage",
+            "recipientAccountId",
+            "readOnly",
+        ),
+        "flattened": flattened,
+        **{name: str(value) for name, value in flattened.items() if value},
+        "user_identity": {
+            **snaked(who, "type", "arn", "accessKeyId", "invokedBy"),
+            "session_context": {
+                "creation_date": re.sub("Z$", ".000Z", context.get("attributes", {}).get("creationDate", "")),
+                "session_issuer": snaked(issuer, "type", "principalId", "arn", "accountId"),
+            },
+        },
+        "resources": [
+            {"arn": each.get("ARN"), "account_id": each.get("accountId"), "type": each.get("type")}
+            for each in event.get("resources", [])
+        ],
+    }
+    return without_empty(
+        {
+            "@timestamp": re.sub("Z$", ".000Z", event["eventTime"]),
+            "event": {
+                "id": event.get("eventID"),
+                "provider": event.get("eventSource"),
+                "action": event.get("eventName"),
+            },
+            "cloud": {"account": {"id": who.get("accountId")}, "region": event.get("awsRegion")},
+            "user": {"id": who.get("principalId"), "name": issuer.get("userName") or who.get("userName")},
+            "source": {"address": event.get("sourceIPAddress")},
+            "user_agent": {"original": event.get("userAgent")},
+            "aws": {"cloudtrail": kept},
+        }
+    )
+
+
 ENTRA = [
     test_microsoft_entra.sign_in(),
     test_microsoft_entra.sign_in("ServicePrincipalSignInLogs", number=2, userId=None, scope_info=""),
@@ -163,7 +220,10 @@ ENTRA = [
     ),
 ]
 
+AWS = test_aws_cloudtrail.EVERY_KIND
+
 MADE = {
+    "aws_cloudtrail": (AWS, (aws,)),
     "microsoft_entra": (ENTRA, (entra,)),
     "okta": (test_okta.EVERY_KIND, (okta, lambda record: okta(record, flattened=False))),
 }
@@ -174,6 +234,7 @@ CASES = [
     for number, _ in enumerate(ways)
 ]
 REAL = {
+    "aws_cloudtrail": tuple(test_aws_cloudtrail.EXPECTED),
     "microsoft_entra": (
         *(name for name in test_microsoft_entra.SIGN_INS if name.startswith("elastic")),
         *test_microsoft_entra.CALLS,
@@ -189,6 +250,14 @@ def without_what_is_lost(loader, record):
         record["transaction"]["detail"].pop("requestApiTokenClientId", None)
     if loader == "microsoft_entra" and "timeGenerated" in record["properties"]:
         record["properties"]["timeGenerated"] = to_milliseconds(record["properties"]["timeGenerated"])
+    if loader == "aws_cloudtrail":
+        identity = record.get("userIdentity", {})
+        for held, name in (
+            (identity, "credentialId"),
+            (identity, "onBehalfOf"),
+            (identity.get("sessionContext", {}), "sourceIdentity"),
+        ):
+            held.pop(name, None)
     return record
 
 
@@ -230,3 +299,30 @@ def test_real_records(shared, load, loader, name):
     records = [without_what_is_lost(loader, json.loads(line)) for line in lines]
     for way in MADE[loader][1]:
         assert told(load([way(record) for record in records])) == told(load(records))
+
+
+def test_the_delivered_pages_of_a_real_trail(shared, load):
+    pages = sorted((shared / "real-logs" / "aws_cloudtrail" / "invictus").rglob("*.json.gz"))
+    records = [record for page in pages for record in json.loads(gzip.decompress(page.read_bytes()))["Records"]]
+    assert len(records) > 1000
+    records = [without_what_is_lost("aws_cloudtrail", record) for record in records]
+    assert told(load(list(map(aws, records)))) == told(load(records))
+
+
+@pytest.mark.parametrize("loader", MADE)
+@settings(max_examples=6)
+@given(data=st.data())
+def test_a_damaged_document_never_stops_a_load(load, loader, data):
+    records, ways = MADE[loader]
+    documents = [way(record) for way in ways for record in records]
+    assert_all_accounted_for(load, data.draw(lists_of_damaged(documents)), loader)
+
+
+@pytest.mark.parametrize("loader", MADE)
+def test_a_document_that_nests_too_deeply_is_one_record(load, loader):
+    records, (way, *_) = MADE[loader]
+    first, *others = [json.dumps(way(record)) for record in records]
+    deep = first.replace(': {"', ': {"deep": ' + "[" * 700 + "]" * 700 + ', "')
+    loaded = load("\n".join([deep, *others]), loader=loader)
+    assert loaded.counts()["records"] == len(records)
+    assert [row["line_no"] for row in loaded.rejected] == [1]

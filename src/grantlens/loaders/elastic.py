@@ -1,20 +1,52 @@
-"""Documents of Elastic in which an integration took a record apart and kept no original: what every loader needs that brings such records back."""
+"""Documents of Elastic in which an integration took a record apart: what every loader needs that brings such records back.
+
+An integration keeps the record itself (`event.original`) only if it is told to. What it makes of the rest is told by the loader of each log.
+"""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 _BEFORE = re.compile(r"_([a-z0-9])")
 
 
-def document(line: str) -> Mapping | None:
-    """Return the document that a line holds, None if it holds none."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, Mapping) else None
+def brought_back(
+    line: str,
+    own_name: str,
+    taken: Callable[[Mapping], Mapping | None],
+    written: Callable[[Mapping, Mapping], Mapping],
+) -> str:
+    """Return the record in a line as its provider wrote it, as far as it is read; a line that holds none as it is.
+
+    Parameters
+    ----------
+    line
+        A document.
+    own_name
+        A name that each record of the provider has.
+    taken
+        Gives what an integration made of the record in a document, None if there is none.
+    written
+        Gives the record, of a document and what was made of it. What is None in it is left out.
+
+    Examples
+    --------
+    >>> line = '{"event": {"id": "e1"}, "acme": {"event_type": "x"}}'
+    >>> brought_back(line, "id", lambda document: document.get("acme"), lambda document, acme: {"id": document["event"]["id"], **in_camel_case(acme)})
+    '{"id": "e1", "eventType": "x"}'
+    """
+    outer = _object(line)
+    inner = None if outer is None else taken(outer)
+    if outer is None or inner is None:
+        return line
+    original = at(outer, "event", "original")
+    if isinstance(original, str) and own_name in (_object(original) or {}):
+        return original
+    with suppress(RecursionError):
+        return json.dumps({name: value for name, value in written(outer, inner).items() if value is not None})
+    return line
 
 
 def at(record: Any, *path: str) -> Any:
@@ -43,3 +75,11 @@ def in_camel_case(value: Any) -> Any:
             _BEFORE.sub(lambda found: found[1].upper(), name): in_camel_case(inner) for name, inner in value.items()
         }
     return [in_camel_case(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _object(text: str) -> Mapping | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, Mapping) else None

@@ -1,20 +1,18 @@
 """Okta: what Elastic makes of an event, brought back to what Okta wrote.
 
-The integration `okta` and Filebeat's module keep the event itself (`event.original`) only if they are told to. The rest of it stands in
-`okta`, under the same names with `_`; empty values are gone. What stands in debug data is there once more, as Okta wrote it (`flattened`),
-or instead of it, as the integration is set.
+The integration `okta` and Filebeat's module of that name leave it in `okta`, under the same names with `_`; empty values are gone. What stands in
+debug data is there once more, as Okta wrote it (`flattened`), or instead of it, as the integration is set.
 """
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
-from grantlens.loaders.elastic import at, document, in_camel_case
+from grantlens.loaders.elastic import at, brought_back, in_camel_case
 
 
-def is_processed(record: Mapping) -> bool:
-    """Tell an event that Elastic's pipeline took apart."""
-    return isinstance(at(record, "okta", "event_type"), str) and "@timestamp" in record
+def taken_apart(record: Mapping) -> Mapping | None:
+    """Return what Elastic's pipeline made of an event, None if this is none of its documents."""
+    kept = record.get("okta")
+    return kept if isinstance(at(kept, "event_type"), str) and "@timestamp" in record else None
 
 
 def as_written(line: str) -> str:
@@ -25,17 +23,13 @@ def as_written(line: str) -> str:
     >>> as_written('{"@timestamp": "2026-07-01T10:00:00Z", "okta": {"event_type": "app.oauth2.token.revoke", "actor": {"display_name": "Ada"}}}')
     '{"eventType": "app.oauth2.token.revoke", "actor": {"displayName": "Ada"}, "published": "2026-07-01T10:00:00Z"}'
     """
-    record = document(line)
-    if record is None or not is_processed(record):
-        return line
-    original = at(record, "event", "original")
-    if isinstance(original, str) and "eventType" in (document(original) or {}):
-        return original
-    kept = record["okta"]
-    event: dict[str, Any] = in_camel_case(kept)
-    event["published"] = record["@timestamp"]
+    return brought_back(line, "eventType", taken_apart, _event)
+
+
+def _event(record: Mapping, kept: Mapping) -> Mapping:
+    event = in_camel_case(kept) | {"published": record["@timestamp"]}
     if (address := at(kept, "client", "ip")) is not None:
         event["client"]["ipAddress"] = address
     if isinstance(debug := at(kept, "debug_context", "debug_data", "flattened"), Mapping):
         event["debugContext"] = {"debugData": debug}
-    return json.dumps(event)
+    return event

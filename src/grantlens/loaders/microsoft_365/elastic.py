@@ -1,14 +1,13 @@
 """Microsoft 365: what Elastic makes of an audit record, brought back to what Microsoft wrote.
 
-Filebeat's module `o365` and the integration of that name keep the record itself (`event.original`) only if they are told to. The rest of it
-stands in `o365.audit`, or in `o365audit` before the pipeline ran: modified properties stand there by their names, in which a dot or blank
-became `_`. What the Elastic Common Schema has a name for stands outside.
+Filebeat's module `o365` and the integration of that name leave it in `o365.audit`, or in `o365audit` before the pipeline ran: modified properties
+stand there by their names, in which a dot or blank became `_`. What the Elastic Common Schema has a name for stands outside.
 """
 
-import json
 from collections.abc import Mapping
+from typing import Any
 
-from grantlens.loaders.elastic import at, document
+from grantlens.loaders.elastic import at, brought_back
 
 _OUTSIDE = {
     "Id": ("event", "id"),
@@ -33,9 +32,10 @@ _RENAMED = {
 """Operations that the pipeline gives a name of its own."""
 
 
-def is_processed(record: Mapping) -> bool:
-    """Tell an audit record that Elastic's pipeline, or the input before it, took apart."""
-    return _audit(record) is not None
+def taken_apart(record: Mapping) -> Mapping | None:
+    """Return what Elastic's pipeline, or the input before it, made of an audit record, None if this is none of its documents."""
+    audit = record.get("o365audit") or at(record, "o365", "audit")
+    return audit if isinstance(audit, Mapping) and "RecordType" in audit else None
 
 
 def as_written(line: str) -> str:
@@ -44,17 +44,13 @@ def as_written(line: str) -> str:
     Examples
     --------
     >>> as_written('{"event": {"action": "Add user.", "id": "7"}, "o365": {"audit": {"RecordType": "8"}}}')
-    '{"RecordType": "8", "Id": "7", "Operation": "Add user."}'
+    '{"Id": "7", "Operation": "Add user.", "RecordType": "8"}'
     """
-    record = document(line)
-    audit = None if record is None else _audit(record)
-    if record is None or audit is None:
-        return line
-    original = at(record, "event", "original")
-    if isinstance(original, str) and "CreationTime" in (document(original) or {}):
-        return original
-    outside = {name: at(record, *path) for name, path in _OUTSIDE.items() if name not in audit}
-    written = {**audit, **{name: value for name, value in outside.items() if value is not None}}
+    return brought_back(line, "CreationTime", taken_apart, _record)
+
+
+def _record(record: Mapping, audit: Mapping) -> Mapping:
+    written: dict[str, Any] = {name: at(record, *path) for name, path in _OUTSIDE.items()} | dict(audit)
     operation = written.get("Operation")
     if isinstance(operation, str):
         written["Operation"] = _RENAMED.get(operation, operation)
@@ -65,9 +61,4 @@ def as_written(line: str) -> str:
             for name, change in changes.items()
             if isinstance(change, Mapping)
         ]
-    return json.dumps(written)
-
-
-def _audit(record: Mapping) -> Mapping | None:
-    audit = record.get("o365audit") or at(record, "o365", "audit")
-    return audit if isinstance(audit, Mapping) and "RecordType" in audit else None
+    return written

@@ -10,7 +10,7 @@
 from collections.abc import Mapping
 
 from grantlens.loaders.microsoft_365.agents import AGENT, AS_TABLE, INTERACTIONS, OF_TABLE, READ_FOR_AGENTS
-from grantlens.loaders.microsoft_365.elastic import is_processed
+from grantlens.loaders.microsoft_365.elastic import taken_apart
 from grantlens.loaders.microsoft_change import NOBODY
 from grantlens.loaders.microsoft_entra.token_id import issue_time, uti
 from grantlens.loaders.written_time import text_moment
@@ -44,7 +44,7 @@ def original(record: Mapping) -> object:
 def is_audit(record: Mapping) -> bool:
     """Tell an audit record by the names that all workloads share, bare, as text inside what a tool exported, or as Elastic took it apart."""
     text = record.get("AuditData") or original(record) or record.get("message")
-    if is_processed(record) or is_text(text):
+    if taken_apart(record) or is_text(text):
         return True
     inner = record.get("auditData")
     names = (inner if isinstance(inner, Mapping) else record).keys()

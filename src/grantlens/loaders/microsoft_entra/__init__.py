@@ -62,7 +62,7 @@ def _dialect(sample: Sequence[Mapping]) -> Loader:
     """
     if any(map(powershell.is_saved, sample)):
         return replace(_dialect(list(map(powershell.outside, sample))), split=powershell.split)
-    if any(map(elastic.is_processed, sample)):
+    if any(map(elastic.taken_apart, sample)):
         written = [json.loads(elastic.as_written(json.dumps(record))) for record in sample]
         return replace(_fitted(written, KINDS, _LOADER.carries), decode=elastic.as_written, dialect=None)
     inner = [opened(record) for record in sample]
@@ -108,7 +108,7 @@ _LOADER = Loader(
     name="microsoft_entra",
     version=19,
     title="Microsoft Entra sign-ins, directory audit and Graph activity",
-    recognise=mostly_inside(lambda record: _kind(record) or elastic.is_processed(record)),
+    recognise=mostly_inside(lambda record: _kind(record) or elastic.taken_apart(record)),
     fields="",
     carries=("issuance", "usage", "revocation"),
     makers=True,

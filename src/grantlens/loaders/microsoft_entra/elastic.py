@@ -1,15 +1,13 @@
 """Entra: what Elastic's integration makes of a record of Azure's diagnostic settings, brought back to the envelope and what was in it.
 
-The integration `azure` keeps the record itself (`event.original`) only if it is told to. The rest of it stands in `azure`, by the name of the
-stream, under the same names with `_`. Addresses, calls and people stand where the Elastic Common Schema has them. The times of calls are cut to
-milliseconds, which is all that is lost of what is read.
+The integration `azure` leaves it in `azure`, by the name of the stream, under the same names with `_`. Addresses, calls and people stand where the
+Elastic Common Schema has them. The times of calls are cut to milliseconds, which is all that is lost of what is read.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, document, in_camel_case
+from grantlens.loaders.elastic import at, brought_back, in_camel_case
 from grantlens.loaders.microsoft_entra.shape import CATEGORIES
 
 _READ = {category: kind for kind, categories in CATEGORIES.items() for category in categories}
@@ -34,9 +32,14 @@ _OUTSIDE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """Where the pipeline of each log puts a field."""
 
 
-def is_processed(record: Mapping) -> bool:
-    """Tell a record that Elastic's pipeline took apart."""
-    return _stream(record) is not None
+def taken_apart(record: Mapping) -> Mapping | None:
+    """Return what Elastic's pipeline made of a record, None if this is none of its documents."""
+    azure = record.get("azure")
+    for inner in azure.values() if isinstance(azure, Mapping) else ():
+        category = at(inner, "category")
+        if isinstance(category, str) and category in _READ and isinstance(inner.get("properties"), Mapping):
+            return inner
+    return None
 
 
 def as_written(line: str) -> str:
@@ -47,32 +50,19 @@ def as_written(line: str) -> str:
     >>> as_written('{"azure": {"tenant_id": "t", "signinlogs": {"category": "SignInLogs", "properties": {"app_id": "a"}}}}')
     '{"category": "SignInLogs", "properties": {"appId": "a"}, "tenantId": "t"}'
     """
-    record = document(line)
-    stream = None if record is None else _stream(record)
-    if record is None or stream is None:
-        return line
-    original = at(record, "event", "original")
-    if isinstance(original, str) and "category" in (document(original) or {}):
-        return original
-    outside = _OUTSIDE[_READ[stream["category"]]]
-    properties = {name: at(record, *path) for name, path in outside.items()} | dict(_properties(stream["properties"]))
-    envelope = {
+    return brought_back(line, "category", taken_apart, _record)
+
+
+def _record(record: Mapping, stream: Mapping) -> Mapping:
+    outside = {name: at(record, *path) for name, path in _OUTSIDE[_READ[stream["category"]]].items()}
+    properties = outside | dict(_properties(stream["properties"]))
+    return {
         **{name: inner for name, inner in in_camel_case(stream).items() if name != "properties"},
         "properties": {name: inner for name, inner in properties.items() if inner is not None},
         "tenantId": at(record, "azure", "tenant_id"),
         "resourceId": at(record, "azure", "resource", "id"),
         "callerIpAddress": at(record, "source", "ip") or at(record, "source", "address"),
     }
-    return json.dumps({name: inner for name, inner in envelope.items() if inner is not None})
-
-
-def _stream(record: Mapping) -> Mapping | None:
-    azure = record.get("azure")
-    for inner in azure.values() if isinstance(azure, Mapping) else ():
-        category = at(inner, "category")
-        if isinstance(category, str) and category in _READ and isinstance(inner.get("properties"), Mapping):
-            return inner
-    return None
 
 
 def _properties(properties: Mapping) -> Iterator[tuple[str, Any]]:
