@@ -5,7 +5,7 @@ An integration keeps the record itself (`event.original`) only if it is told to.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -47,6 +47,17 @@ def brought_back(
     with suppress(RecursionError):
         return json.dumps({name: value for name, value in written(outer, inner).items() if value is not None})
     return line
+
+
+def all_brought_back(sample: Iterable[Mapping], as_written: Callable[[str], str]) -> list[Mapping]:
+    """Return the first records of a file as their provider wrote them.
+
+    Examples
+    --------
+    >>> all_brought_back([{"a": 1}], lambda line: line.replace("a", "b"))
+    [{'b': 1}]
+    """
+    return [json.loads(as_written(json.dumps(record))) for record in sample]
 
 
 def at(record: Any, *path: str) -> Any:

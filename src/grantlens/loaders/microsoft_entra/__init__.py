@@ -6,11 +6,11 @@ writing a token's id to one, `powershell` the names that Graph's PowerShell give
 (Elastic's Azure logs) is taken out first, and what Elastic took apart is put together by `elastic`.
 """
 
-import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from grantlens.loaders.collected import OPENED, mostly_inside, opened
+from grantlens.loaders.elastic import all_brought_back
 from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.microsoft_entra import audit, elastic, graph_activity, hunting, powershell, signins
 from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, structure
@@ -63,8 +63,11 @@ def _dialect(sample: Sequence[Mapping]) -> Loader:
     if any(map(powershell.is_saved, sample)):
         return replace(_dialect(list(map(powershell.outside, sample))), split=powershell.split)
     if any(map(elastic.taken_apart, sample)):
-        written = [json.loads(elastic.as_written(json.dumps(record))) for record in sample]
-        return replace(_fitted(written, KINDS, _LOADER.carries), decode=elastic.as_written, dialect=None)
+        return replace(
+            _fitted(all_brought_back(sample, elastic.as_written), KINDS, _LOADER.carries),
+            decode=elastic.as_written,
+            dialect=None,
+        )
     inner = [opened(record) for record in sample]
     kinds = {kind for kind in map(_kind, inner) if kind}
     if "hunting" in kinds:

@@ -1,0 +1,61 @@
+"""Google Workspace: what Elastic makes of an activity of the application `token`, brought back to the names of Google's Reports API.
+
+The integration `google_workspace` leaves the parameters of the event in `google_workspace.token`; who, when and what stand where the Elastic Common
+Schema has them. What admins did, and accounts that Google switched off, are streams of their own, which are not read.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from grantlens.loaders.elastic import at, brought_back
+
+_RENAMED = {"client": {"id": "client_id", "type": "client_type"}, "scope": {"value": "scope", "data": "scope_data"}}
+"""Parameters of which the pipeline makes two levels."""
+
+
+def taken_apart(record: Mapping) -> Mapping | None:
+    """Return what Elastic's pipeline made of the parameters of an event, None if this is none of its documents."""
+    parameters = at(record, "google_workspace", "token")
+    return parameters if isinstance(parameters, Mapping) and at(record, "event", "provider") == "token" else None
+
+
+def as_written(line: str) -> str:
+    """Return the activity as a collector writes it that gives each event a record; a line that holds none as it is.
+
+    Examples
+    --------
+    >>> as_written('{"event": {"action": "revoke", "provider": "token"}, "google_workspace": {"token": {"client": {"id": "c"}}}}')
+    '{"id": {"applicationName": "token"}, "actor": {}, "name": "revoke", "parameters": {"client_id": "c"}}'
+    """
+    return brought_back(line, "events", taken_apart, _activity)
+
+
+def _activity(record: Mapping, token: Mapping) -> Mapping:
+    parameters: dict[str, Any] = {}
+    for name, value in token.items():
+        deeper = _RENAMED.get(name)
+        if deeper is not None and isinstance(value, Mapping):
+            parameters.update((deeper.get(inner) or inner, held) for inner, held in value.items())
+        else:
+            parameters[name] = value
+    messages = parameters.pop("scope_data", None)
+    if isinstance(messages, list):
+        parameters["scope_data"] = [
+            {"parameter": [{"name": "scope_name", "value": at(each, "scope_name")}]} for each in messages
+        ]
+    return {
+        "id": _filled(
+            time=at(record, "@timestamp"),
+            uniqueQualifier=at(record, "event", "id"),
+            applicationName=at(record, "event", "provider"),
+            customerId=at(record, "organization", "id"),
+        ),
+        "actor": _filled(email=at(record, "user", "email") or at(record, "source", "user", "email")),
+        "ipAddress": at(record, "source", "ip"),
+        "name": at(record, "event", "action"),
+        "parameters": parameters,
+    }
+
+
+def _filled(**fields: Any) -> Mapping:
+    return {name: value for name, value in fields.items() if value is not None}
