@@ -46,6 +46,13 @@ def test_what_many_accounts_lack_alike_is_said_once():
     ):
         said = [line for line in limitations(make_document(coverage=some)) if lacks()["aws_cloudtrail"] in line]
         assert [line.split(" shows no use")[0] for line in said] == [f"Where the usage log of aws_cloudtrail{named}"]
+        assert (
+            "nothing is called unused, unless it permits only calls that such a log holds in any case: no " in said[0]
+        )
+    cluster = one | {"source": "kubernetes", "notes": [lacks()["kubernetes"]]}
+    assert any(
+        ": no get or list" in line and "unused: no" in line for line in limitations(make_document(coverage=[cluster]))
+    )
 
 
 def of_tenants(**tenants):

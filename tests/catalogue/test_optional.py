@@ -40,3 +40,32 @@ def test_what_is_missing_is_told_of_loaders_whose_silence_counts(each):
     assert "usage" in loaders()[each.loader].carries
     assert each.pages
     assert re.fullmatch(r"no .+ is in it \(.+\)", lacks()[each.loader])
+
+
+ALWAYS = {
+    True: ("iam:CreateUser", "iam:AttachRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:DeletePolicyVersion"),
+    # Reads, that a trail may leave out; no call at all; services that have data events, or may be left out.
+    False: (
+        "iam:GetUser",
+        "iam:ListUsers",
+        "iam:GenerateCredentialReport",
+        "iam:SimulateCustomPolicy",
+        "iam:PassRole",
+        "iam:CreateUserX",
+        "xiam:CreateUser",
+        "sts:AssumeRole",
+        "kms:CreateKey",
+        "rds-data:ExecuteStatement",
+        "s3:PutObject",
+        "s3:DeleteBucket",
+        "dynamodb:PutItem",
+    ),
+}
+
+
+def test_what_a_log_holds_in_any_case_is_a_short_list_of_changes():
+    (aws,) = [each for each in OPTIONAL if each.always]
+    assert aws.loader == "aws_cloudtrail"
+    for is_always, operations in ALWAYS.items():
+        assert {bool(re.fullmatch(aws.always, operation)) for operation in operations} == {is_always}
+        assert not any(re.fullmatch(aws.calls, operation) for operation in operations)

@@ -52,7 +52,7 @@ def needs(label):
     return next(
         o["requires"]
         for o in WORLD["operation"]
-        if f"{o['method']} {o['path']}" == label and o.get("principal", "any") == "any"
+        if f"{o.get('method')} {o.get('path')}" == label and o.get("principal", "any") == "any"
     )
 
 
@@ -70,7 +70,9 @@ def labels():
     """Return the operations; what the catalogue tells of people and applications apart is one."""
     merged = {}
     for o in WORLD["operation"]:
-        merged.setdefault((o["method"], o["path"]), {"requires": []})["requires"] += o["requires"]
+        merged.setdefault((o.get("method"), o.get("path"), o.get("name")), {"requires": []})["requires"] += o[
+            "requires"
+        ]
     return merged.values()
 
 

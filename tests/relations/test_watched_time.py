@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import grantlens as gl
+from grantlens.catalogue.model import Catalogue
 from grantlens.catalogue.optional import lacks
 from grantlens.conclusion.conclusion import conclude
 from grantlens.conclusion.held import held
@@ -89,6 +90,95 @@ def test_only_the_time_between_calls_that_must_be_asked_for_is_watched(seed, tmp
         lacks()[source] for source in ("aws_cloudtrail", "kubernetes")
     }
     assert {row[5] for row in found if not row[2] or row[0] == "native"} == {None}
+
+
+OPENS = {
+    "iam:CreateUser": {"iam:CreateUser"},
+    "iam:GetUser": {"iam:GetUser"},
+    "s3:GetObject": {"s3:GetObject"},
+    "iam:*teUser": {"iam:CreateUser", "iam:DeleteUser"},
+    "iam:*User": {"iam:CreateUser", "iam:DeleteUser", "iam:GetUser"},
+    "*:*teUser": {"iam:CreateUser", "iam:DeleteUser", "s3:GetObject"},
+    "iam:*": {"iam:CreateUser", "iam:DeleteUser", "iam:Odd"},
+    "nothing": set(),
+}
+"""What each scope permits; nobody knows of any operation that `iam:Odd` does."""
+WRITES = {"iam:CreateUser", "iam:DeleteUser"}
+
+
+def catalogue():
+    """Write a catalogue in which these scopes permit so."""
+    operations = sorted(set().union(*OPENS.values()) - {"iam:Odd"})
+    return '[catalogue]\nname = "c"\n' + "".join(
+        [f'[[operation]]\nname = "{each}"\nkind = "rpc"\nrequires = [["{each}"]]\n' for each in operations]
+        + [
+            f'[[scope]]\nname = "{scope}"\nimplies = {sorted(opens)}\n'
+            for scope, opens in {"iam:Odd": set(), **OPENS}.items()
+            if opens != {scope}
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_scope_that_permits_only_what_is_always_logged_is_watched_all_the_time(seed, tmp_path):
+    rng = random.Random(seed)
+    source, calls, lines = "aws_cloudtrail", [], []
+    for tenant in ("a", "b", "c"):
+        calls += [(source, tenant, OTHERS[source], hour) for hour in rng.sample(range(100), 4)]
+        for operation in ("s3:GetObject", "iam:GetUser", "iam:CreateUser", "iam:DeleteUser"):
+            if rng.random() < 0.4:
+                calls += [(source, tenant, operation, hour) for hour in rng.sample(range(100), rng.randint(1, 3))]
+        lines.append(
+            {
+                "log": "issuance",
+                "source": source,
+                "tenant": tenant,
+                "issued_at": START.isoformat(),
+                "kind": "consent",
+                "outcome": "success",
+                "grant_id": f"g-{tenant}",
+                "client_id": "held",
+                "subject_id": "ann",
+                "subject_kind": "user",
+                "scopes": sorted(OPENS),
+                "event_id": f"consent-{tenant}",
+            }
+        )
+    log, known = tmp_path / "log.ndjson", tmp_path / "catalogue.toml"
+    log.write_text("".join(json.dumps(line) + "\n" for line in [*(call(*each) for each in calls), *lines]))
+    known.write_text(catalogue())
+    with Store(":memory:") as store:
+        store.add(Catalogue.build("toml", known))
+        assert store.load(log).failed == []
+        for stretch in store.coverage():
+            cut = START + timedelta(hours=rng.randrange(20, 80))
+            if stretch["log"] == "usage" and stretch["covered_from"] < cut < stretch["covered_until"] - timedelta(
+                hours=5
+            ):
+                broken(store, stretch, cut, in_part=rng.random() < 0.5)
+        window = {"since": START, "until": START + timedelta(hours=100), "every_call": False}
+        with worked_out(store.engine, ("granted_scope",), window):
+            found = store.engine.rows(
+                "SELECT tenant, scope, always_logged, in_part, lacks, exposure_days FROM granted_scope"
+            )
+        stretches = [row for row in store.coverage() if row["log"] == "usage" and not row["is_gap"]]
+    assert {row[:2] for row in found} == {(tenant, scope) for tenant in "abc" for scope in OPENS}
+    for tenant, scope, always, in_part, told, days in found:
+        theirs = [(name, hour) for _, who, name, hour in calls if who == tenant]
+        reads = [hour for name, hour in theirs if name == "s3:GetObject"]
+        sure = bool(OPENS[scope]) and OPENS[scope] <= WRITES and any(name in WRITES for name, _ in theirs)
+        full = [row for row in stretches if row["tenant"] == tenant and not row["in_part"]]
+
+        def watched(moment, sure=sure, reads=reads, full=full):
+            asked = bool(reads) and timedelta(hours=min(reads)) <= moment - START <= timedelta(hours=max(reads))
+            return (sure or asked) and any(row["covered_from"] <= moment < row["covered_until"] for row in full)
+
+        tens = sum(watched(START + timedelta(minutes=10 * number + 5)) for number in range(600))
+        assert always == sure, (tenant, scope)
+        assert days == pytest.approx(tens / 144, abs=1e-6), (tenant, scope)
+        # A single read is watched for a microsecond.
+        assert in_part == (tens == 0 and not any(watched(START + timedelta(hours=hour)) for hour in reads))
+        assert told == (lacks()[source] if in_part else None)
 
 
 JULY = ("2026-07-01", "2026-08-01")
@@ -174,3 +264,40 @@ def test_what_can_be_concluded_says_what_to_switch_on(data, level, tmp_path):
     assert (concluded.level, concluded.lacks) == (level, () if data else (lacks()["aws_cloudtrail"],))
     assert conclude(find("REV-6"), source.source).level == "verdict", "of what it does hold the log is whole"
     assert conclude(find("INT-5"), source.source).level == "verdict"
+
+
+IAM = ("CreateUser", "DeleteUser", "GetUser", "CreateServiceLinkedRole")
+
+
+def definition():
+    """Write some of AWS's actions: one of IAM's is needed by a call of another service, too."""
+
+    def action(name, *needs):
+        return {"privilege": name, "access_level": "Write", "resource_types": {"": {"dependent_actions": list(needs)}}}
+
+    return {
+        "iam": {"prefix": "iam", "privileges": {name: action(name) for name in IAM}},
+        "s3": {"prefix": "s3", "privileges": {"GetObject": action("GetObject")}},
+        "es": {"prefix": "es", "privileges": {"CreateDomain": action("CreateDomain", "iam:CreateServiceLinkedRole")}},
+    }
+
+
+def test_of_one_session_what_changes_iam_is_judged_and_what_reads_is_not(tmp_path):
+    """All that this session could do was told as not observable: its trail holds no data events, and yet each user made."""
+    allowed = [*(f"iam:{name}" for name in IAM), "iam:*teUser", "iam:*", "s3:GetObject"]
+    statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+    scoped = aws.assumed(asked={"policy": json.dumps({"Statement": [statement]})}, eventID="scoped")
+    known = tmp_path / "iam-definition.json"
+    known.write_text(json.dumps(definition()))
+    reads = [aws.call("GetObject", "s3", eventCategory="Data", eventID="read", time="2026-07-01T10:01:00Z")]
+    for more, judged in (([], {"iam:CreateUser", "iam:DeleteUser", "iam:*teUser"}), (reads, set(allowed))):
+        log = [*trail(aws.ACCOUNT, data=False), scoped, *more]
+        with stored(log, tmp_path) as store:
+            store.add(Catalogue.build("aws", known))
+            window = {"since": JULY[0], "until": JULY[1], "every_call": False}
+            with worked_out(store.engine, ("granted_scope",), window):
+                rows = store.engine.rows(
+                    "SELECT scope, in_part, lacks IS NOT NULL FROM granted_scope WHERE len(scope) > 0"
+                )
+        assert {scope for scope, in_part, _ in rows if not in_part} == judged
+        assert {scope for scope, in_part, told in rows if in_part and told} == set(allowed) - judged

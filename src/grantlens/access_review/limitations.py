@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from grantlens.catalogue.optional import lacks
+from grantlens.catalogue.optional import OPTIONAL
 from grantlens.schema import LOGS
 from grantlens.wording import agree, day, first_few, listed, number, plural, share
 
@@ -132,14 +132,15 @@ def _hidden_gaps(document: dict[str, Any]) -> list[str]:
 
 
 def _unseen_kinds(document: dict[str, Any]) -> list[str]:
-    known = set(lacks().values())
+    known = {each.lacks: each.always for each in OPTIONAL}
     of: dict[tuple[str, str], list[str]] = {}
     for row in document["coverage"]:
         for note in row["notes"]:
             if note in known:
                 of.setdefault((row["source"], note), []).extend(filter(None, [row["tenant"]]))
     return [
-        f"Where the usage log of {source}{_tenants(names)} shows no use, nothing is called unused: {note}."
+        f"Where the usage log of {source}{_tenants(names)} shows no use, nothing is called unused"
+        f"{', unless it permits only calls that such a log holds in any case' if known[note] else ''}: {note}."
         for (source, note), names in of.items()
     ]
 

@@ -7,7 +7,7 @@ RELATION = Relation(
     "granted_scope",
     "One row for each grant and scope that it held in the window: for how long it could have been used and "
     "seen (exposure), which ends with the grant, in how many sessions, how often it was used, and how much of the grant's calls a "
-    "catalogue can judge. refreshes are those of the grant while it stood, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then, and lacks says which are missing, where that is known. join_key "
+    "catalogue can judge. refreshes are those of the grant while it stood, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then, and lacks says which are missing, where that is known; always_logged tells that none of those that the scope permits can be, as scope_time has it. join_key "
     "is the weakest key by which a call or the issuance came to the grant.",
     f"""
 -- A client whose last token expired may be given another: what it holds stands. A key that expired, or a last token that was revoked, is over.
@@ -24,15 +24,6 @@ holding AS (
     LEFT JOIN ended o USING (source, grant_id, opened_at)
     WHERE s.valid_from < least(o.closed_at, $until) AND least(s.valid_until, o.closed_at) > $since
 ),
-seen AS (
-    SELECT h.source, h.grant_id, h.scope,
-           bool_and(c.in_part) AS in_part, CASE WHEN bool_and(c.in_part) THEN min(c.lacks) END AS lacks,
-           sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, h.held_until)) - epoch_us(greatest(c.covered_from, h.held_from))) ELSE 0 END) AS covered_us
-    FROM holding h
-    JOIN watched_time c ON c.source = h.source AND c.tenant IS NOT DISTINCT FROM h.tenant
-        AND c.covered_from < h.held_until AND c.covered_until > h.held_from
-    GROUP BY h.source, h.grant_id, h.scope
-),
 held AS (
     SELECT h.source, min(h.tenant) AS tenant, h.grant_id, min(h.client_id) AS client_id, min(h.client_name) AS client_name,
            min(h.subject_id) AS subject_id, h.scope,
@@ -46,6 +37,30 @@ known AS (
     SELECT n.scope, n.scope_id, s.is_protocol
     FROM (FROM known_scope SEMI JOIN held USING (scope)) n
     JOIN cat_scope s USING (scope_id)
+),
+-- A scope all of whose operations are logged in any case is judged though calls of others are left out.
+sure AS (
+    SELECT h.source, h.tenant, h.scope
+    FROM (SELECT DISTINCT source, tenant, scope FROM holding) h
+    JOIN (SELECT DISTINCT source, tenant, always FROM scope_time WHERE always_logged) a
+        ON a.source = h.source AND a.tenant IS NOT DISTINCT FROM h.tenant
+    JOIN known k USING (scope)
+    JOIN scope_closure c USING (scope_id)
+    LEFT JOIN cat_requirement q ON q.scope_id = c.implied_scope_id
+    LEFT JOIN cat_operation o ON o.op_id = q.op_id
+    GROUP BY h.source, h.tenant, h.scope
+    -- A scope may be a mere name for others; of another without any operation nobody knows what it permits.
+    HAVING count(o.op_id) > 0 AND bool_and(CASE WHEN o.op_id IS NULL THEN c.implied_scope_id = k.scope_id ELSE regexp_full_match(o.label, a.always) END)
+),
+seen AS (
+    SELECT h.source, h.grant_id, h.scope, c.always_logged,
+           bool_and(c.in_part) AS in_part, CASE WHEN bool_and(c.in_part) THEN min(c.lacks) END AS lacks,
+           sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, h.held_until)) - epoch_us(greatest(c.covered_from, h.held_from))) ELSE 0 END) AS covered_us
+    FROM holding h
+    LEFT JOIN sure s ON s.source = h.source AND s.tenant IS NOT DISTINCT FROM h.tenant AND s.scope = h.scope
+    JOIN scope_time c ON c.source = h.source AND c.tenant IS NOT DISTINCT FROM h.tenant AND c.always_logged = (s.scope IS NOT NULL)
+        AND c.covered_from < h.held_until AND c.covered_until > h.held_from
+    GROUP BY h.source, h.grant_id, h.scope, c.always_logged
 ),
 -- What a scope opens, itself and by implication, and whether any calls to that API are in the logs of its source and tenant.
 opened AS (
@@ -166,7 +181,7 @@ SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id,
        coalesce(v.covered_us, 0) / 86400e6 AS exposure_days,
        coalesce(v.covered_us, 0) / nullif(h.held_us, 0) AS coverage_share,
        CASE WHEN m.by_pair OR h.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
-       coalesce(v.in_part, false) AS in_part, v.lacks,
+       coalesce(v.in_part, false) AS in_part, v.lacks, coalesce(v.always_logged, false) AS always_logged,
        coalesce(t.sessions, 0) AS sessions, coalesce(f.refreshes, 0) AS refreshes,
        f.first_refreshed_at, f.last_refreshed_at, coalesce(f.refreshed_by, []) AS refreshed_by,
        coalesce(u.uses, 0) AS uses, coalesce(u.ambiguous_uses, 0) AS ambiguous_uses,
@@ -202,7 +217,7 @@ LEFT JOIN opening_record r ON r.source = h.source AND r.grant_id = h.grant_id
         "unplaced_grant",
         "known_scope",
         "protocol_scope",
-        "watched_time",
+        "scope_time",
         "everyones_use",
         "question",
         "credited_scope",

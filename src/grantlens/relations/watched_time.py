@@ -13,7 +13,7 @@ WITH optional AS (
     SELECT * FROM (VALUES
            """
     + values()
-    + """) v(source, calls, lacks)
+    + """) v(source, calls, lacks, always)
 ),
 shows AS MATERIALIZED (
     SELECT o.source, t.target_id

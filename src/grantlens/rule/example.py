@@ -89,6 +89,32 @@ path = "/v1/status"
 server = "jobs.example"
 requires = []
 
+[[operation]]
+name = "iam:CreateUser"
+kind = "rpc"
+server = "iam.amazonaws.com"
+requires = [["iam:CreateUser"]]
+
+[[operation]]
+name = "iam:GetUser"
+kind = "rpc"
+server = "iam.amazonaws.com"
+requires = [["iam:GetUser"]]
+
+[[operation]]
+name = "iam:DeleteUser"
+kind = "rpc"
+server = "iam.amazonaws.com"
+requires = [["iam:DeleteUser"]]
+
+[[scope]]
+name = "iam:*User"
+implies = ["iam:CreateUser", "iam:DeleteUser", "iam:GetUser"]
+
+[[scope]]
+name = "iam:*teUser"
+implies = ["iam:CreateUser", "iam:DeleteUser"]
+
 [[scope]]
 name = "mail.write"
 aliases = ["https://mail.example/mail.write"]

@@ -1,13 +1,27 @@
 """PRV-4: scopes that are used, where a narrower one would have been enough."""
 
+from typing import Any
+
 from grantlens.catalogue.optional import lacks
 from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
 
+
+def _users_made(scope: str) -> tuple[dict[str, Any], ...]:
+    """Write a month of a trail without data events in which a user is made each day."""
+    made: dict[str, Any] = {"method": None, "target": None, "operation": "iam:CreateUser", "grant_id": "g1"}
+    records = (
+        consent("01 08:00", [scope]),
+        *(use(f"{day:02} 09:00", "", None, "iam.amazonaws.com", **made) for day in range(1, 31)),
+        *logs_from_to("01 08:00", "31 23:00"),
+    )
+    return tuple({**record, "source": "aws_cloudtrail"} for record in records)
+
+
 RULE = Rule(
     id="PRV-4",
-    version=13,
+    version=14,
     name="broader_than_needed",
     key=("grant_id", "scope"),
     question="For which used scopes would a narrower one have been enough for every call seen?",
@@ -108,6 +122,17 @@ FROM proposal
                 *logs_from_to("01 08:00", "31 23:00"),
             ),
             ({"verdict": "violation", "scopes": ["mail.write"], "detail": {"replacement": "mail.read", "uses": 30}},),
+        ),
+        Example(
+            "a trail that holds no data events: it makes users and deletes none, which would be in it",
+            _users_made("iam:*teUser"),
+            (
+                {
+                    "verdict": "violation",
+                    "scopes": ["iam:*teUser"],
+                    "detail": {"replacement": "iam:CreateUser", "uses": 30, "reason": None},
+                },
+            ),
         ),
     ),
     silent=(

@@ -21,9 +21,22 @@ def _work(*files: int, reads: range = range(1, 31), **more: Any) -> tuple[dict[s
     )
 
 
+def _users_made(scope: str) -> tuple[dict[str, Any], ...]:
+    """Write a month of a trail without data events in which the app reads mail on all days, and makes users on some."""
+    made: dict[str, Any] = {"method": None, "target": None, "operation": "iam:CreateUser"}
+    records = (
+        consent("01 08:00", ["mail.read", scope]),
+        token("01 08:01", "t1", ["mail.read", scope]),
+        *(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in range(1, 31)),
+        *(use(f"{day:02} 09:05", "", server="iam.amazonaws.com", **made) for day in (1, 3, 5, 7, 9)),
+        *logs_from_to("01 08:00", "30 23:00"),
+    )
+    return tuple({**record, "source": "aws_cloudtrail"} for record in records)
+
+
 RULE = Rule(
     id="PRV-2",
-    version=10,
+    version=11,
     name="dormant_scope",
     key=("grant_id", "scope"),
     question="Which scopes were used, and then no more, though the client worked on?",
@@ -38,7 +51,7 @@ RULE = Rule(
         "question",
         "credited_scope",
         "caller_segment",
-        "watched_time",
+        "scope_time",
         "grant_state",
         "grant_end",
     ),
@@ -122,7 +135,7 @@ seen AS (
     SELECT q.source, q.grant_id, q.scope,
            sum(greatest(0, epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, q.silent_from)))) AS covered_us
     FROM quiet q
-    JOIN watched_time c ON c.source = q.source AND c.tenant IS NOT DISTINCT FROM q.tenant AND NOT c.in_part
+    JOIN scope_time c ON c.source = q.source AND c.tenant IS NOT DISTINCT FROM q.tenant AND c.always_logged = q.always_logged AND NOT c.in_part
     GROUP BY q.source, q.grant_id, q.scope
 ),
 judged AS (
@@ -194,6 +207,12 @@ FROM judged
                     "detail": {"uses": 5, "days_of_use": 5, "silent_days": 18.625},
                 },
             ),
+            parameters={"quiet_days": 10},
+        ),
+        Example(
+            "a trail that holds no data events: it made users every other day for a while, and would be in it if it had gone on",
+            _users_made("iam:CreateUser"),
+            ({"verdict": "violation", "scopes": ["iam:CreateUser"], "detail": {"uses": 5, "reason": None}},),
             parameters={"quiet_days": 10},
         ),
     ),
@@ -274,6 +293,19 @@ FROM judged
                     "verdict": "indeterminate",
                     "detail": {
                         "reason": f"the usage log shows only some of the calls, so its silence proves nothing; {lacks()['kubernetes']}"
+                    },
+                },
+            ),
+            parameters={"quiet_days": 10},
+        ),
+        Example(
+            "a trail that holds no data events, and may hold nothing that reads: the scope permits to read users, too",
+            _users_made("iam:*User"),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "reason": f"the usage log shows only some of the calls, so its silence proves nothing; {lacks()['aws_cloudtrail']}"
                     },
                 },
             ),

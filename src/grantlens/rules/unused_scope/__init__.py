@@ -7,7 +7,7 @@ from grantlens.rules.unused_scope.judgement import conclude
 
 RULE = Rule(
     id="PRV-1",
-    version=15,
+    version=16,
     name="unused_scope",
     key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",

@@ -1,5 +1,6 @@
 """What PRV-1 tells, what it does not, and what it leaves open."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from grantlens.catalogue.optional import lacks
@@ -12,10 +13,28 @@ def _files_read(when: str) -> dict[str, Any]:
     return use(when, "GET /v1/files/1", "t-bystander", "files.example", client_id=BYSTANDER, subject_id=None)
 
 
-def _object_read(when: str) -> dict[str, Any]:
-    """Write a read of an object by somebody else."""
-    who: dict[str, Any] = {"client_id": BYSTANDER, "subject_id": None}
-    return use(when, "", "t-bystander", "s3.amazonaws.com", method=None, target=None, operation="s3:GetObject", **who)
+def _called(when: str, operation: str, token_id: str | None = "t-bystander", **more: Any) -> dict[str, Any]:
+    """Write a call of AWS by somebody else."""
+    who: dict[str, Any] = {"client_id": BYSTANDER, "subject_id": None, **more}
+    server = f"{operation.partition(':')[0]}.amazonaws.com"
+    return use(when, "", token_id, server, method=None, target=None, operation=operation, **who)
+
+
+def _trail(scope: str, operation: str, *more: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Write a month of a trail without data events: ann's app and 120 others hold a scope, and 48 of these call IAM every third day."""
+    records = (
+        consent("01 08:00", [scope]),
+        *(token(f"{1 + n % 30:02} {9 + n // 30:02}:10", f"t{n}", [scope]) for n in range(90)),
+        *(consent("01 08:00", [scope], f"b{n}", client_id=BYSTANDER, subject_id=f"person-{n}") for n in range(120)),
+        *(
+            _called(f"{day:02} 12:{n:02}", operation, None, grant_id=f"b{n}")
+            for n in range(48)
+            for day in range(1, 29, 3)
+        ),
+        *logs_from_to("01 08:00", "31 23:00"),
+        *more,
+    )
+    return tuple({**record, "source": "aws_cloudtrail"} for record in records)
 
 
 _WORK = (
@@ -72,11 +91,27 @@ FIRES = (
         "the same in a trail that holds data events",
         tuple(
             {**record, "source": "aws_cloudtrail"}
-            for record in (*_WORK, *_TOKENS, *_OTHERS, *map(_object_read, ("01 08:00", "31 23:00")))
+            for record in (
+                *_WORK,
+                *_TOKENS,
+                *_OTHERS,
+                *(_called(when, "s3:GetObject") for when in ("01 08:00", "31 23:00")),
+            )
         ),
         (
             {"verdict": "violation", "scopes": ["files.read"], "detail": {"state": "unused", "action": "remove"}},
             {"verdict": "clear", "scopes": ["mail.write"]},
+        ),
+    ),
+    Example(
+        "a trail that holds no data events: a call that makes a user would be in it all the same",
+        _trail("iam:CreateUser", "iam:CreateUser"),
+        (
+            {
+                "verdict": "violation",
+                "scopes": ["iam:CreateUser"],
+                "detail": {"state": "unused", "action": "remove", "in_part": False},
+            },
         ),
     ),
 )
@@ -327,5 +362,17 @@ UNDECIDABLE = (
                 },
             },
         ),
+    ),
+    *(
+        Example(
+            f"a trail that holds no data events: {why}",
+            _trail(scope, "iam:GetUser", *(_called("20 12:00", change) for change in changes)),
+            ({"verdict": "indeterminate", "scopes": [scope], "detail": {"state": "not_observable", "in_part": True}},),
+        )
+        for scope, changes, why in (
+            ("iam:GetUser", ("iam:CreateUser",), "nor may it hold what reads"),
+            ("iam:*User", ("iam:CreateUser",), "the scope permits what reads, too"),
+            ("iam:CreateUser", (), "nobody made a change in IAM, so it may leave all changes out"),
+        )
     ),
 )
