@@ -109,11 +109,14 @@ def opened_by(mine):
 
 
 def holder(mine, openings):
-    """Return tenant, client and subject of a grant; the subject of one for everyone is nobody."""
+    """Return tenant, client and subject of a grant; one for everyone is nobody's, as one that an admin gave to nobody, or by which tokens of several came."""
     tenant, client, _ = party_of(openings[0])
     people = {row["subject_id"] for row in openings} - {None}
-    everyones = any(row["subject_id"] is None and row.get("subject_kind") == "user" for row in mine)
-    return tenant, client, None if everyones else min(people, default=None)
+    of_nobody = [row for row in mine if row["subject_id"] is None]
+    by_admin = any(row["kind"] == "consent" and row.get("consent_kind") == "admin" for row in of_nobody)
+    everyones = any(row.get("subject_kind") == "user" for row in of_nobody)
+    several = len({row["subject_id"] for row in mine if row["kind"] not in OPENERS} - {None}) > 1
+    return tenant, client, None if everyones or by_admin or several else min(people, default=None)
 
 
 def homes(world, client, *subject):

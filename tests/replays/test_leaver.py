@@ -5,6 +5,9 @@ import pytest
 import grantlens as gl
 from tests.loaders.test_anthropic_compliance import activity, key, person
 from tests.loaders.test_databricks import ADMIN, MS, event
+from tests.loaders.test_google_workspace import MAIL, administer, by_robot
+from tests.loaders.test_google_workspace import ROBOT as ROBOT_CLIENT
+from tests.loaders.test_google_workspace import activity as done
 from tests.loaders.test_hashicorp_vault import ENTITY, LOGIN, auth, response
 from tests.loaders.test_openai_audit import START
 from tests.loaders.test_openai_audit import event as openai
@@ -104,3 +107,41 @@ def test_keys_of_a_service_account_of_openai_end_with_it(replay, hours, expected
         openai("project.created", {"id": "p"}, number=9 + n, at=START + n * 3600, actor=openai_key()) for n in hours
     ]
     assert found(replay(audit_ndjson=[made, *calls, gone])) == expected
+
+
+ADA, BOB = "ada@example.com", "bob@example.com"
+
+
+def by_delegation(*acts):
+    """Return what a service account does to which a domain is delegated, an act an hour: gets a token as somebody, calls as somebody; and what admins do."""
+    for hour, (act, who) in enumerate(acts, 10):
+        called = {"api_name": "gmail", "method_name": "gmail.users.messages.get", "num_response_bytes": 0}
+        given = {"API_CLIENT_NAME": ROBOT_CLIENT, "DOMAIN_NAME": "example.com", "API_SCOPES": [MAIL]}
+        record = {
+            "token": lambda who=who: done(by_robot("authorize", scope=[MAIL]), email=who),
+            "call": lambda who=who, called=called: done(by_robot("activity", **called), email=who),
+            "give": lambda given=given: administer("AUTHORIZE_API_CLIENT_ACCESS", "DOMAIN_SETTINGS", **given),
+            "end": lambda given=given: administer("REMOVE_API_CLIENT_ACCESS", "DOMAIN_SETTINGS", **given),
+            "leaves": lambda who=who: administer("SUSPEND_USER", USER_EMAIL=who),
+        }[act]()
+        yield record | {"id": record["id"] | {"time": f"2026-07-01T{hour}:00:00Z", "uniqueQualifier": str(hour)}}
+
+
+GIVE, END, LEAVES = ("give", None), ("end", None), ("leaves", ADA)
+AS_ADA, AS_BOB = (("token", ADA), ("call", ADA)), (("token", BOB), ("call", BOB))
+
+
+@pytest.mark.parametrize(
+    ("acts", "expected"),
+    [
+        ((*AS_ADA, *AS_BOB, LEAVES, ("call", BOB)), []),
+        ((*AS_ADA, LEAVES, *AS_BOB), []),
+        ((("token", ADA), GIVE, ("call", ADA), LEAVES, ("call", BOB)), []),
+        ((GIVE, *AS_ADA, LEAVES, ("call", BOB)), []),
+        ((*AS_ADA, *AS_BOB, LEAVES, END, ("call", BOB)), [("indeterminate", 1)]),
+        ((*AS_ADA, LEAVES, ("call", ADA)), [("indeterminate", 1)]),
+    ],
+)
+def test_a_domain_wide_delegation_is_nobodys_who_may_leave(replay, acts, expected):
+    """A service account acts by it as anybody of the domain: it goes on without one of them, and ends where it is taken away."""
+    assert found(replay(google_ndjson=list(by_delegation(*acts)))) == expected

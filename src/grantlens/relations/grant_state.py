@@ -7,7 +7,8 @@ RELATION = Relation(
     "What each grant allowed, as half-open intervals. A consent opens a grant or adds to it, a downgrade of the grant, its client or its subject "
     "takes away, a revocation of these ends it, if it is known to be its own and was not taken back, and only a fresh consent "
     "opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
-    "consent in the log is opened by its first token and holds what its tokens held. The scopes are not known before the first record that names "
+    "consent in the log is opened by its first token and holds what its tokens held. "
+    "One that an admin gave to nobody, or by which tokens of several people came, has no subject. The scopes are not known before the first record that names "
     "any, nor from a consent that does not say to what, nor a downgrade of which the logs do not tell whether it is of this tenant. taken are the scopes "
     "that were taken away and not given again, with when and by which downgrade. All moments are by the clock of the issuance log; "
     "from_true and until_true are valid_from and valid_until set right by its offset.",
@@ -16,17 +17,19 @@ WITH opening AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_name, subject_kind,
            issued_at AS changed_at, scopes,
            kind IN ('consent', 'change') AS is_consent, kind = 'consent' AND scopes IS NULL AS is_vague,
-           bool_or(subject_id IS NULL AND subject_kind = 'user') OVER (PARTITION BY source, grant_id) AS for_everyone
+           bool_or(subject_id IS NULL AND subject_kind = 'user') OVER same AS for_everyone,
+           for_everyone OR coalesce(bool_or(kind = 'consent' AND consent_kind = 'admin' AND subject_id IS NULL) OVER same, false)
+               OR coalesce(min(subject_id) FILTER (NOT is_consent) OVER same < max(subject_id) FILTER (NOT is_consent) OVER same, false) AS is_nobodys
     FROM issued
     WHERE grant_id IS NOT NULL
-    QUALIFY is_consent OR issued_at < coalesce(
-        min(issued_at) FILTER (kind IN ('consent', 'change')) OVER (PARTITION BY source, grant_id), 'infinity'::TIMESTAMPTZ)
+    WINDOW same AS (PARTITION BY source, grant_id)
+    QUALIFY is_consent OR issued_at < coalesce(min(issued_at) FILTER (kind IN ('consent', 'change')) OVER same, 'infinity'::TIMESTAMPTZ)
 ),
--- A grant for everyone is nobody's, though tokens of people may be older than its first consent in the log.
+-- A grant for everyone is nobody's, though tokens of people may be older than its first consent in the log; nor is one by which tokens of several came.
 grant_party AS (
     SELECT source, grant_id, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
-           min(subject_id) FILTER (NOT for_everyone) AS subject_id, min(subject_name) FILTER (NOT for_everyone) AS subject_name,
-           min(subject_kind) AS subject_kind,
+           min(subject_id) FILTER (NOT is_nobodys) AS subject_id, min(subject_name) FILTER (NOT is_nobodys) AS subject_name,
+           min(subject_kind) FILTER (for_everyone OR NOT is_nobodys OR subject_id IS NULL) AS subject_kind,
            bool_or(is_consent) AS by_consent, min(changed_at) AS first_opened_at
     FROM opening
     GROUP BY source, grant_id
