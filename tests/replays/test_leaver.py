@@ -8,7 +8,7 @@ from tests.loaders.test_databricks import ADMIN, MS, event
 from tests.loaders.test_google_workspace import MAIL, administer, by_robot
 from tests.loaders.test_google_workspace import ROBOT as ROBOT_CLIENT
 from tests.loaders.test_google_workspace import activity as done
-from tests.loaders.test_hashicorp_vault import ENTITY, LOGIN, auth, response
+from tests.loaders.test_hashicorp_vault import CHILD, ENTITY, LOGIN, auth, response
 from tests.loaders.test_openai_audit import START
 from tests.loaders.test_openai_audit import event as openai
 from tests.loaders.test_openai_audit import key as openai_key
@@ -145,3 +145,34 @@ AS_ADA, AS_BOB = (("token", ADA), ("call", ADA)), (("token", BOB), ("call", BOB)
 def test_a_domain_wide_delegation_is_nobodys_who_may_leave(replay, acts, expected):
     """A service account acts by it as anybody of the domain: it goes on without one of them, and ends where it is taken away."""
     assert found(replay(google_ndjson=list(by_delegation(*acts)))) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "expected"),
+    [
+        ("auth/token/create", {}, [("indeterminate", 1)]),
+        ("auth/token/create", {"no_parent": True}, []),
+        ("auth/token/create-orphan", {}, []),
+        ("auth/token/create/ci", {}, []),
+    ],
+)
+def test_a_wrapped_token_of_vault_that_is_an_orphan_outlives_who_made_it(replay, path, asked, expected):
+    """Of a child its maker's entity is known to be its own; of what a role makes nobody tells."""
+    boss = auth("hmac-sha256:boss", entity_id="9", metadata={}, display_name="token")
+    whose = ENTITY if expected else ""
+    entries = [
+        LOGIN,
+        response(path, id="made", data=asked, response={"wrap_info": {"wrapped_accessor": CHILD, "token": "x"}}),
+        response(f"identity/entity/id/{ENTITY}", id="gone", data={"disabled": True}, caller=boss),
+        response(
+            "secret/data/mail",
+            "read",
+            id="after",
+            caller=auth(CHILD, entity_id=whose, display_name="token", metadata={}),
+        ),
+    ]
+    timed = [entry | {"time": f"2026-07-01T10:{n:02}:00Z"} for n, entry in enumerate(entries)]
+    store = replay(audit_ndjson=timed)
+    assert found(store) == expected
+    # by whose name it is used tells nothing of another client
+    assert [each for part in gl.detect.run(store, ["INT-3"]) for each in part.to_dicts()] == []

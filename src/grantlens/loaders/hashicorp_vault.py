@@ -16,6 +16,8 @@ What the mapping decides, and why:
   it joins; by name it is named only; of a batch, and of one that is named in the body (`identity/entity`), it is hashed, and the end names nobody.
 - `token_issue_time` on a use tells when its token was made, but no issue is made up from it: the login stands in this log
   or in an older one, and would be counted twice. Nor is it kept: to read it took a quarter of a load, and few ends in Vault are of all tokens of somebody.
+- Of a token that a token makes, and that is wrapped, the record names the maker alone. A child has its parent's entity, an orphan has none (Vault's
+  `token_store.go`), and whether a token role makes orphans is not said.
 - A namespace is a tenant, and a token may be used in those below its own: a call belongs to the namespace whose policies let it, where the log names
   them (`granting_policies`) and they are of one. That is the token's, by which its issue and its end know it; elsewhere the request's stands in.
 - Policies are the scopes. The client is the role of the login, else the display name; the subject is the entity.
@@ -48,7 +50,7 @@ _FIELDS = f"""{{
     "request": {{"id": "VARCHAR", "operation": "VARCHAR", "path": "VARCHAR", "client_token_accessor": "VARCHAR",
         "remote_address": "VARCHAR", "namespace": {{"id": "VARCHAR"}}, "headers": {{"user-agent": ["VARCHAR"]}},
         "data": {{"accessor": "VARCHAR", "token": "VARCHAR", "lease_id": "VARCHAR", "secret_id_accessor": "VARCHAR",
-            "disabled": "VARCHAR"}}}},
+            "disabled": "VARCHAR", "no_parent": "VARCHAR"}}}},
     "response": {{"auth": {_AUTH}, "secret": {{"lease_id": "VARCHAR"}}, "wrap_info": {{"wrapped_accessor": "VARCHAR", "creation_path": "VARCHAR"}},
         "data": {{"error": "VARCHAR", "secret_id_accessor": "VARCHAR"}}}}
 }}"""
@@ -147,8 +149,10 @@ FROM noted
 _GIVEN = f"""
 SELECT *, {_who("owner", "own")}
 FROM (
-    -- of a login that is wrapped, the entry's own part tells whose the new token is
-    SELECT *, CASE WHEN gives IN ('token', 'refresh') AND made.policies IS NOT NULL THEN made ELSE auth END AS owner
+    -- of a login that is wrapped, the entry's own part tells whose the new token is; of one that a token made, who made it
+    SELECT *, CASE WHEN gives IN ('token', 'refresh') AND made.policies IS NOT NULL THEN made
+                   WHEN gives = 'token' AND wrapped IS NOT NULL AND NOT is_auth THEN NULL ELSE auth END AS owner,
+           owner IS NULL AND path = 'auth/token/create' AND body.no_parent IS DISTINCT FROM 'true' AS is_child
     FROM call
     WHERE counts AND gives IS NOT NULL
 )
@@ -167,7 +171,7 @@ SELECT line_no, event_id, happened_at AS issued_at,
        CASE gives WHEN 'id token' THEN split_part(path, '/', 4) WHEN 'provider token' THEN NULL
                   WHEN 'secret id' THEN approle ELSE own_client END AS client_id,
        CASE WHEN gives NOT IN ('id token', 'provider token', 'secret id') THEN own_client_name END AS client_name,
-       CASE WHEN gives <> 'secret id' THEN own_subject END AS subject_id,
+       CASE WHEN is_child THEN nullif(auth.entity_id, '') WHEN gives <> 'secret id' THEN own_subject END AS subject_id,
        CASE WHEN gives <> 'secret id' THEN own_subject_name END AS subject_name,
        CASE WHEN gives = 'secret id' THEN 'service' ELSE own_subject_kind END AS subject_kind,
        CASE WHEN gives IN ('token', 'refresh') AND NOT failed
@@ -236,7 +240,7 @@ WHERE type IS NULL OR (type NOT IN ('request', 'kmip-request', 'kmip-response') 
 LOADER = with_envelopes(
     Loader(
         name="hashicorp_vault",
-        version=8,
+        version=9,
         title="HashiCorp Vault audit device",
         recognise=mostly(_is_event),
         fields=_FIELDS,
