@@ -177,6 +177,25 @@ def test_token_from_making_over_a_refused_use_to_deleting(load):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "of_service"),
+    [
+        ("service-account-sync-password", True),
+        ("service-account-sync-password (expires=2027-07-01 10:00:00+00:00)", True),
+        ("ak-outpost-11111111-2222-3333-4444-555555555555-api", True),
+        ("my-service-account-sync-password", False),
+        ("service-account-sync-password-2", False),
+        ("copilot (expires=2027-07-01 10:00:00+00:00)", False),
+        (None, False),
+    ],
+)
+def test_the_token_of_a_service_account_is_not_its_makers(load, name, of_service):
+    token = {"model": model("token", "t1")["model"] | {"name": name}}
+    row = load([event("model_created", token)]).one("issuance")
+    told = tuple(row[column] for column in ("token_id", "subject_id", "subject_kind", "consent_actor"))
+    assert told == (("t1", None, "service", "5") if of_service else ("t1", "5", "user", None))
+
+
 def test_rotation_by_authentik_itself_has_no_user(load):
     row = load(
         [event("secret_rotate", {"token": model("token", "t1")["model"]}) | {"user": {}, "client_ip": None}]

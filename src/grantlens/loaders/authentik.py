@@ -19,6 +19,9 @@ What the mapping decides, and why:
   `timestamp` for `created`, and neither key nor app. Such lines and the same events by API are counted twice. The time is the
   container's, which is UTC; the other lines of that log are ignored.
 - A made or deleted token is a `model_created` or `model_deleted` whose model is a token; its `pk` is the token id.
+- Whose a made token is the event does not say, but who made it: that person, it is taken. A superuser may make one for somebody else (`api/tokens.py`).
+  The tokens that authentik makes beside a service account and for an outpost are theirs, and outlive who made these: their names, which stand first in that
+  of the model, say so (`api/users.py`, `outposts/models.py`).
 - A person who is deleted, or set inactive where the log tells what was changed (`context.diff`), is disabled, until set active again.
 - `suspicious_request` is a use that was refused because of the token, if it names one.
 - While an admin impersonates a person, `user` is the admin, and the person stands in `on_behalf_of`.
@@ -85,7 +88,8 @@ SELECT *, {text_moment("created")} AS happened_at,
             WHEN lower(model.model_name) = 'authenticatedsession' THEN 'session end' END AS meaning,
        CASE WHEN meaning = 'consent' AND app.pk IS NULL THEN 'application'
             WHEN meaning IN ('credential', 'token', 'refresh', 'token end') AND model.pk IS NULL THEN 'token'
-            WHEN meaning IN ('client end', 'person end', 'person again', 'session end') AND model.pk IS NULL THEN 'object' END AS lacks
+            WHEN meaning IN ('client end', 'person end', 'person again', 'session end') AND model.pk IS NULL THEN 'object' END AS lacks,
+       coalesce(meaning = 'credential' AND regexp_matches(model.name, '^(service-account-.+-password|ak-outpost-.+-api)( [(]|$)'), false) AS of_service
 FROM event
 """
 
@@ -97,16 +101,17 @@ SELECT line_no, pk AS event_id, happened_at AS issued_at,
        END AS token_kind,
        CASE WHEN meaning IN ('consent', 'client token') THEN app.pk END AS client_id,
        CASE WHEN meaning IN ('consent', 'client token') THEN app.name END AS client_name,
-       CASE WHEN meaning <> 'refresh' THEN person END AS subject_id,
-       CASE WHEN meaning <> 'refresh' THEN person_name END AS subject_name,
-       CASE WHEN meaning <> 'client token' THEN CASE WHEN meaning <> 'refresh' AND person IS NOT NULL THEN 'user' END
+       CASE WHEN meaning <> 'refresh' AND NOT of_service THEN person END AS subject_id,
+       CASE WHEN meaning <> 'refresh' AND NOT of_service THEN person_name END AS subject_name,
+       CASE WHEN of_service THEN 'service'
+            WHEN meaning <> 'client token' THEN CASE WHEN meaning <> 'refresh' AND person IS NOT NULL THEN 'user' END
             WHEN context.auth_method = 'oauth_client_secret' THEN 'service'
             WHEN context.auth_method = 'jwt' AND TRY(from_json(context.auth_method_args, '{"source": "VARCHAR"}')).source IS NOT NULL
             THEN 'service' END AS subject_kind,
        actors AS actor_chain,
        CASE WHEN meaning = 'consent' AND context.scopes = '' THEN []
             WHEN meaning = 'consent' THEN regexp_split_to_array(context.scopes, ',? ') END AS scopes,
-       CASE WHEN meaning = 'consent' THEN coalesce(actors[1], person) END AS consent_actor,
+       CASE WHEN meaning = 'consent' OR of_service THEN coalesce(actors[1], person) END AS consent_actor,
        CASE WHEN meaning <> 'consent' THEN NULL
             WHEN context.http_request.path LIKE '%implicit-consent%' OR context.http_request.path LIKE '%/application/o/authorize/'
             THEN 'policy' ELSE 'user' END AS consent_kind,
@@ -172,7 +177,7 @@ SELECT line_no, 'created is no time' FROM known WHERE meaning IS NOT NULL AND cr
 
 LOADER = Loader(
     name="authentik",
-    version=4,
+    version=5,
     title="authentik events",
     recognise=mostly(_is_event),
     fields=_FIELDS,
