@@ -1,11 +1,16 @@
 """Tokens, and which of them a revocation ends: the table of targets, walked by hand."""
 
 import random
+import re
 from collections import Counter, defaultdict
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from grantlens.relations.covered_token import why_doubted
+from grantlens.relations.grant_life import may_have_ended
+from grantlens.rules import late_revocation
 
 from .oracle import enabled_at, issued, of_several
 
@@ -128,6 +133,18 @@ def covered(revocation, world):
         of_grant -= {None}
         return key[1] or (min(of_grant) if len(of_grant) == 1 else None)
 
+    def is_others(key, token):
+        """Ask whether all calls with a key that name somebody name another than whose it is told to be."""
+        calls = [
+            call
+            for call in world["usage"]
+            if call["token_id"] == key[0] and (None in (call.get("tenant"), key[1]) or call.get("tenant") == key[1])
+        ]
+        by_client = {call["client_id"] for call in calls if call["subject_id"] is None}
+        by_client -= {token["client_id"] or token["subject_id"], None}
+        named = {call["subject_id"] for call in calls} - {None} | by_client
+        return bool(named) and token["subject_id"] not in named
+
     ends, doubtful = {}, {}
     if target in ("token", "credential") and revocation["token_id"] is not None:
         named = revocation["token_id"]
@@ -200,6 +217,8 @@ def covered(revocation, world):
             ends[key if by_id else (key[0], key[1] or where)] = token
             if untold and not by_id:
                 doubtful[key[0], where] = "tenant"
+            elif target == "subject" and token["kind"] == "credential" and is_others(key, token):
+                doubtful[key[0], key[1] or where] = "holder"
         # What a person got by a grant for everyone on that resource, where only one of the two names its tenant.
         everyones = (
             target == "grant"
@@ -283,8 +302,18 @@ def test_a_revocation_ends_these_tokens_and_no_others(bench, worlds, seed):
 def test_a_revocation_ends_tokens_of_its_own_tenant(bench, worlds):
     met = ends_these(bench, worlds(7, 2500))
     # Named tokens of which an issuance is known to that tenant, to another one, and to none; what is ended perhaps, and for sure.
-    assert set(met) == {(True, True), (False, True), (False, False), "id", "family", "session", "tenant", None}
-    assert min(count for why, count in met.items() if why != "family") > 5, met
+    assert set(met) == {
+        (True, True),
+        (False, True),
+        (False, False),
+        "id",
+        "family",
+        "session",
+        "tenant",
+        "holder",
+        None,
+    }
+    assert min(count for why, count in met.items() if why not in ("family", "holder")) > 5, met
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -524,3 +553,14 @@ def test_the_table_of_targets(bench, target, ends):
     )
     rows = bench.answers("covered_token")
     assert {row["token_id"] + "?" * (row["doubt"] is not None) for row in rows if row["token_id"]} == ends
+
+
+def test_every_doubt_has_its_words_wherever_it_is_told():
+    told = [
+        set(re.findall(r"WHEN '([a-z]+)' THEN", why_doubted("doubt"))),
+        set(re.findall(r"WHEN '([a-z]+)' THEN", may_have_ended("why"))),
+        set(re.findall(r"list_contains\(s[.]unsure, '([a-z]+)'\)", late_revocation.RULE.sql)),
+    ]
+    assert told[0] <= told[1]
+    assert told[0] <= told[2]
+    assert "holder" in told[0]

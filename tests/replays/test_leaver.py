@@ -4,7 +4,7 @@ import pytest
 
 import grantlens as gl
 from tests.loaders.test_anthropic_compliance import activity, key, person
-from tests.loaders.test_databricks import ADMIN, MS, event
+from tests.loaders.test_databricks import ADMIN, MS, ROBOT, event
 from tests.loaders.test_google_workspace import MAIL, administer, by_robot
 from tests.loaders.test_google_workspace import ROBOT as ROBOT_CLIENT
 from tests.loaders.test_google_workspace import activity as done
@@ -12,6 +12,7 @@ from tests.loaders.test_hashicorp_vault import CHILD, ENTITY, LOGIN, auth, respo
 from tests.loaders.test_openai_audit import START
 from tests.loaders.test_openai_audit import event as openai
 from tests.loaders.test_openai_audit import key as openai_key
+from tests.loaders.test_openai_audit import session as openai_session
 
 HOUR = 3_600_000
 
@@ -107,6 +108,51 @@ def test_keys_of_a_service_account_of_openai_end_with_it(replay, hours, expected
         openai("project.created", {"id": "p"}, number=9 + n, at=START + n * 3600, actor=openai_key()) for n in hours
     ]
     assert found(replay(audit_ndjson=[made, *calls, gone])) == expected
+
+
+def reasons(store):
+    return {each["detail"].get("reason") for part in gl.detect.run(store, ["REV-1"]) for each in part.to_dicts()}
+
+
+OTHERS = "the revocation is of who made this key, and its calls name somebody else"
+
+
+@pytest.mark.parametrize(
+    ("callers", "expected"), [((ROBOT, ROBOT), True), ((ADMIN, ROBOT), False), ((ADMIN, ADMIN), False)]
+)
+def test_a_token_that_an_admin_of_databricks_makes_for_a_service_principal_is_perhaps_not_the_admins(
+    replay, callers, expected
+):
+    """Whose it is the making does not say: its calls do."""
+    calls = [
+        event("tokenLogin", id=f"call-{hour}", who=who, tokenId="h1") | {"timestamp": MS + hour * HOUR}
+        for hour, who in zip((1, 3), callers, strict=True)
+    ]
+    gone = event("delete", id="gone", who="boss@example.com", targetUserName=ADMIN, endpoint="/users")
+    made = event("generateDbToken", id="made", who=ADMIN, tokenHash="h1")
+    store = replay(audit_ndjson=[made, *calls, gone | {"timestamp": MS + 2 * HOUR}])
+    assert found(store) == [("indeterminate", 1)]
+    assert (reasons(store) == {OTHERS}) == expected
+
+
+@pytest.mark.parametrize(("account", "expected"), [("sa-1", True), (None, False)])
+def test_a_key_that_somebody_makes_for_a_service_account_of_openai_is_perhaps_not_theirs(replay, account, expected):
+    by_person = {"type": "api_key", "api_key": {"type": "user", "id": "key-1", "user": {"id": "user-1"}}}
+    calls = [
+        openai(
+            "project.created",
+            {"id": f"p{hour}"},
+            number=hour,
+            at=START + hour * 3600,
+            actor=openai_key(account=account) if account else by_person,
+        )
+        for hour in (1, 3)
+    ]
+    made = openai("api_key.created", {"id": "key-1", "data": {"scopes": []}}, number=8)
+    gone = openai("user.deleted", {"id": "user-1"}, number=9, at=START + 2 * 3600, actor=openai_session("user-2"))
+    store = replay(audit_ndjson=[made, *calls, gone])
+    assert found(store) == [("indeterminate", 1)]
+    assert (reasons(store) == {OTHERS}) == expected
 
 
 ADA, BOB = "ada@example.com", "bob@example.com"

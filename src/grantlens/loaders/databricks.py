@@ -9,7 +9,8 @@ What the mapping decides, and why:
   the workspace's resource id, in lower case, the tenant (Azure's "Diagnostic log reference", and the tables of Azure Monitor).
 - **Token id** is `tokenHash`, else `tokenId`: issue and revocation carry the hash, a login the id. They join where the
   workspace writes the same one; no record at hand holds two of the three steps.
-- A personal access token acts as its owner: the owner is client and subject. What has a client id is that client's.
+- A personal access token acts as its owner: the owner is client and subject. What has a client id is that client's. Who made it is taken for the owner,
+  though an admin may make one on behalf of a service principal: then its logins name that (see relation covered_token, doubt 'holder').
 - `tokenLogin` and its like are uses. What was then called is logged without its token, so this log does not carry usage.
 - Of notebooks and jobs the log has a `tokenLogin` too (`authenticationMethod` `API_INT_PAT_TOKEN`): with a token that the workspace makes for
   itself and issues to nobody. It is a use for the person, by no client and with no token of theirs (by Databricks' published detections).

@@ -19,7 +19,8 @@ def why_doubted(doubt: str, of_id: str = "this id") -> str:
                 WHEN 'name' THEN 'the revocation names a token only by a name that several had'
                 WHEN 'family' THEN 'the revocation is of a refresh token, and whether this access came of it or of another the logs do not tell'
                 WHEN 'tenant' THEN 'the revocation is of one tenant, and in which this access was the logs do not tell'
-                WHEN 'everyone' THEN 'the revocation is of a grant for everyone, and whether of this tenant the logs do not tell' END"""
+                WHEN 'everyone' THEN 'the revocation is of a grant for everyone, and whether of this tenant the logs do not tell'
+                WHEN 'holder' THEN 'the revocation is of who made this key, and its calls name somebody else' END"""
 
 
 RELATION = Relation(
@@ -35,7 +36,7 @@ RELATION = Relation(
     "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
     "ended it, NULL where it is: as in effective_revocation, or 'id' or 'session' where it names a token or session and no tenant, and several issued "
     "one of its id, or 'family' where an access token came of a refresh token that may be another sign-in's, or 'tenant' where it names one, and no issuance of what it would have ended in it names any, or 'everyone' where it ends a grant for everyone and only "
-    "one of it and what a person got names a tenant. A token of which no issuance is known is here where its calls say when it was issued, and come after "
+    "one of it and what a person got names a tenant, or 'holder' where it ends a person, and all calls that say for whom a key of that person is used name another. A token of which no issuance is known is here where its calls say when it was issued, and come after "
     "the end of all of its person, client or sessions: token_kind and expires_at are NULL then.",
     f"""
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
@@ -121,6 +122,19 @@ family AS (
     LEFT JOIN sign_in o ON o.source = t.source AND o.token_id = t.parent_token_id
     WHERE NOT coalesce(o.first_id <> s.first_id AND o.begun AND s.begun, false)
 ),
+-- Keys that are told to be of a person who ended, by calls for others alone: a log that does not say whose a key is names who made it.
+others_key AS (
+    SELECT t.source, t.token_id, t.home
+    FROM (FROM known_token WHERE kind = 'credential') t
+    SEMI JOIN (FROM ended WHERE target_kind = 'subject') r ON r.source = t.source AND r.subject_id = t.subject_id
+    JOIN presented_token p ON p.source = t.source AND p.token_id = t.token_id AND coalesce(p.tenant = t.home, true)
+    JOIN usage_caller c ON c.caller_id = p.caller_id
+    LEFT JOIN same_subject s ON s.source = p.source AND s.id = lower(c.subject_id)
+    -- a client that is named alone acts for itself
+    WHERE c.subject_id IS NOT NULL OR c.client_id <> coalesce(t.client_id, t.subject_id)
+    GROUP BY t.source, t.token_id, t.home
+    HAVING bool_and(coalesce(s.object_id, c.subject_id, c.client_id) <> t.subject_id)
+),
 target AS (
     FROM family
     UNION ALL
@@ -150,10 +164,11 @@ target AS (
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
     UNION ALL
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
-           CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
+           CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' WHEN o.token_id IS NOT NULL THEN 'holder' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
         AND coalesce(t.lived_in = r.tenant, true)
+    LEFT JOIN others_key o ON o.source = t.source AND o.token_id = t.token_id AND o.home IS NOT DISTINCT FROM t.home
     WHERE r.target_kind = 'subject'
     UNION ALL
     -- A session id is one tenant's, as a token's is.
@@ -367,6 +382,7 @@ HAVING coalesce(min(o.opened_at) >= r.revoked_at, true)
         "grant_state",
         "enabled_again",
         "called_token",
+        "presented_token",
         "same_subject",
     ),
 )

@@ -18,6 +18,7 @@ def may_have_ended(why: str, token: str = "token") -> str:
                 WHEN 'family' THEN 'a revocation of a refresh token may have ended it, and whether its access came of that or of another the logs do not tell'
                 WHEN 'tenant' THEN 'a revocation in one tenant may have ended it, and in which it was the logs do not tell'
                 WHEN 'everyone' THEN 'a revocation of a grant for everyone may have ended it, and whether of its tenant the logs do not tell'
+                WHEN 'holder' THEN 'who made its key has ended, and the calls with that key name somebody else'
                 WHEN 'whose' THEN 'a revocation that does not say whose grant of its client it was may have ended it'
                 WHEN 'token' THEN 'a token of its client was revoked, and the log does not tell which' END"""
 

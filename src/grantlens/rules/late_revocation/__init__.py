@@ -8,7 +8,7 @@ _BROUGHT = ("decision",)
 
 RULE = Rule(
     id="REV-10",
-    version=10,
+    version=11,
     name="late_revocation",
     key=("client_id", "subject_id", "grant_id", "token_id", "decided_at"),
     question="Which access was to be revoked, and was revoked late or still stands?",
@@ -137,7 +137,7 @@ summed AS (
            CASE WHEN min(client_id) = max(client_id) THEN min(client_id) END AS its_client, CASE WHEN min(subject_id) = max(subject_id) THEN min(subject_id) END AS its_subject,
            count(*) FILTER (state NOT IN ('before', 'kept')) AS there, count(*) FILTER (state = 'in time') AS in_time, count(*) FILTER (state = 'late') AS late,
            count(*) FILTER (state = 'standing') AS standing, count(*) FILTER (state = 'open') AS open,
-           list(DISTINCT state) FILTER (state IN ('close', 'client', 'id', 'session', 'name', 'family', 'tenant', 'everyone', 'whose', 'token', 'unnamed', 'not seen')) AS unsure,
+           list(DISTINCT state) FILTER (state IN ('close', 'client', 'id', 'session', 'name', 'family', 'tenant', 'everyone', 'holder', 'whose', 'token', 'unnamed', 'not seen')) AS unsure,
            max(epoch_us(closed_at) - epoch_us(decided_at)) FILTER (state IN ('in time', 'late', 'close')) / 1e6 AS longest_s,
            sum(calls)::BIGINT AS calls, sum(late_calls)::BIGINT AS late_calls,
            max(greatest(coalesce(logged_end, last_used_at), coalesce(last_used_at, logged_end))) AS last_at,
@@ -172,6 +172,7 @@ told AS (
                 WHEN list_contains(s.unsure, 'family') THEN 'a revocation is of a refresh token, and whether this access came of it or of another the logs do not tell'
                 WHEN list_contains(s.unsure, 'tenant') THEN 'a revocation is of one tenant, and in which this access was the logs do not tell'
                 WHEN list_contains(s.unsure, 'everyone') THEN 'a revocation is of a grant for everyone, and whether of this tenant the logs do not tell'
+                WHEN list_contains(s.unsure, 'holder') THEN 'a revocation is of who made a key, and the calls with that key name somebody else'
                 WHEN list_contains(s.unsure, 'whose') THEN 'a revocation does not say whose grant of this client it ended'
                 WHEN list_contains(s.unsure, 'token') THEN 'a token of this client was revoked, and the log does not tell which'
                 WHEN list_contains(s.unsure, 'unnamed') THEN 'when a token ended that the log does not name is not known'
