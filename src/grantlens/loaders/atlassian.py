@@ -9,6 +9,8 @@ What the mapping decides, and why:
   (`actor.app`), is a use by these, whatever the action; with `onBehalfOf` the person is the one named there, and the actor acts for them.
   No real record shows it.
 - The token or app is the first object of the context that calls itself one; where none does, its id is not known.
+- An API token is its maker's, and refused with the account (Atlassian's suggestion AX-684). API keys, which are the organisation's and outlive the
+  admin who made one (its page on their status), are not told; nor is here that a person left.
 - An admin who signs in as somebody (`user_logged_in_as_user`) gets no credential of its own.
 
 Proven on records that collectors published: user_logged_in_as_user, user_login and jira_issue_viewed, which are ignored. Token

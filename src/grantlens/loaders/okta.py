@@ -12,7 +12,8 @@ What the mapping decides, and why:
   Logout revocations"), end what was issued before, and no consent. Its only target is the user: the apps stand in `appInstanceIds`
   of the debug data (Okta's page on the event types of Identity Threat Protection). Sessions that are cleared end no token by
   themselves: whether tokens went, too, stands in events of their own.
-- **An API token is its own client**, by its id and name; whoever made it is the subject. The record of its end names no one else.
+- **An API token is its own client**, by its id and name; whoever made it is the subject, and it is refused once that person is deactivated
+  (Okta's page "Manage Okta API tokens"). The record of its end names no one else.
 - **A client's secret or key** is a credential of the client without an id in this log: its target is the client, and
   its own text, which the event shows, is never read. The event's shape is that of a collector's test record.
 - An admin's consent is for the client, and not for the admin. So is that an API service integration of Okta's network was authorised: a client
