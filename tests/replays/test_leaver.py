@@ -133,6 +133,8 @@ def test_a_token_that_an_admin_of_databricks_makes_for_a_service_principal_is_pe
     store = replay(audit_ndjson=[made, *calls, gone | {"timestamp": MS + 2 * HOUR}])
     assert found(store) == [("indeterminate", 1)]
     assert (reasons(store) == {OTHERS}) == expected
+    others = [each["verdict"] for part in gl.detect.run(store, ["INT-3"]) for each in part.to_dicts()]
+    assert others == ["indeterminate"] * (ROBOT in callers)
 
 
 @pytest.mark.parametrize(("account", "expected"), [("sa-1", True), (None, False)])

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="INT-3",
-    version=5,
+    version=6,
     name="other_client",
     key=("token_id", "client_id"),
     question="Which tokens worked for another client than the one that they were issued to?",
@@ -29,6 +29,7 @@ RULE = Rule(
 -- A transaction token goes from workload to workload: whether its caller had been called with it, OOS-13 asks.
 WITH issue AS (
     SELECT i.source, i.tenant, i.token_id, i.client_id, coalesce(n.name, i.client_id) AS holder,
+           coalesce(i.kind = 'credential' AND i.client_id = i.subject_id, false) AS is_own_key,
            {'seen_at': i.issued_at, 'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id} AS record
     FROM issued i
     LEFT JOIN canonical_identity n ON n.source = i.source AND n.kind = 'client' AND n.id = i.client_id
@@ -41,7 +42,7 @@ home AS (
     GROUP BY source, token_id
 ),
 held AS (
-    SELECT source, token_id, home, of_many, list(DISTINCT holder) AS holders, bool_or(client_id IS NULL) AS one_unnamed,
+    SELECT source, token_id, home, of_many, list(DISTINCT holder) AS holders, bool_or(client_id IS NULL) AS one_unnamed, bool_or(is_own_key) AS is_own_key,
            min({'seen_at': record.seen_at, 'event_id': record.event_id, 'client_id': client_id, 'holder': holder, 'record': record})
                FILTER (client_id IS NOT NULL) AS first
     FROM (
@@ -55,7 +56,9 @@ held AS (
 possible AS (
     SELECT c.caller_id, h.first, coalesce(n.name, c.client_id) <> h.first.holder AS is_other,
            CASE WHEN list_contains(h.holders, coalesce(n.name, c.client_id)) THEN 'the issuance log names several clients for this token'
-                WHEN h.one_unnamed THEN 'not every issuance of this token names a client' END AS reason,
+                WHEN h.one_unnamed THEN 'not every issuance of this token names a client'
+                WHEN h.is_own_key AND c.client_id = c.subject_id THEN 'the issuance names who made this key, who may have made it for the one that uses it' END
+           AS reason,
            CASE WHEN h.home IS NULL THEN 2 WHEN c.tenant IS NULL OR c.tenant = h.home THEN 1 ELSE 3 END AS distance
     FROM usage_caller c
     JOIN held h ON h.source = c.source AND h.token_id = c.token_id
@@ -95,6 +98,7 @@ SELECT CASE WHEN max(reason) IS NULL THEN 'violation' ELSE 'indeterminate' END A
            WHEN max(reason) IS NULL THEN ' used a token that was issued to ' || max(issued_to)
            WHEN bool_or(elsewhere) THEN ' used a token of an id that the log knows in another tenant only'
            WHEN max(reason) LIKE 'the calls name no tenant%' THEN ' used a token of an id that several tenants issued, one of them to ' || max(issued_to)
+           WHEN max(reason) LIKE 'the issuance names who%' THEN ' used a key that ' || max(issued_to) || ' made'
            WHEN max(reason) LIKE 'not every%' THEN ' used a token of which one issuance names no client'
            ELSE ' used a token that the log issues to several clients' END AS title,
        source, tenant, client_id, max(holder_id) AS subject_id, max(held_grant) AS grant_id, token_id,
@@ -159,6 +163,14 @@ GROUP BY source, tenant, token_id, client_id
                 use("10 09:10", "GET /v1/messages/7", client_id="third"),
             ),
             ({"verdict": "violation", "client_id": "third", "detail": {"issued_to": "app", "reason": None}},),
+        ),
+        Example(
+            "a person's own key is used by an app",
+            (
+                token("10 09:00", "t1", None, kind="credential", token_kind="api_key", client_id="ann"),
+                use("10 09:10", "GET /v1/messages/7", client_id="other"),
+            ),
+            ({"verdict": "violation", "client_id": "other", "detail": {"issued_to": "ann", "reason": None}},),
         ),
     ),
     silent=(
@@ -284,6 +296,23 @@ GROUP BY source, tenant, token_id, client_id
                     "verdict": "indeterminate",
                     "title": "other used a token of which one issuance names no client",
                     "detail": {"issued_to": "app", "reason": "not every issuance of this token names a client"},
+                },
+            ),
+        ),
+        Example(
+            "a key that a person made is used as its own by somebody else, for whom it may have been made",
+            (
+                token("10 09:00", "t1", None, kind="credential", token_kind="api_key", client_id="ann"),
+                use("10 09:10", "GET /v1/messages/7", client_id="robot", subject_id="robot"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "title": "robot used a key that ann made",
+                    "detail": {
+                        "issued_to": "ann",
+                        "reason": "the issuance names who made this key, who may have made it for the one that uses it",
+                    },
                 },
             ),
         ),
