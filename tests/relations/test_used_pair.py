@@ -212,3 +212,15 @@ def test_a_token_that_is_over_is_used_before_its_grant_is_given_again_and_after_
         for name in (1, 2):
             events, begun, until = zip(*told[name, over], strict=True)
             assert (sum(events), min(begun), max(until)) == (2, *(NOON + (at - 120) * SECOND for at in (first, last)))
+
+
+def test_a_call_with_a_token_that_was_issued_after_the_end_of_its_grant_is_proven_to_come_after_it(bench):
+    world = tale(("consent", 0, ["r"]), ("revoke", 60), ("token", 61, ["r"]))
+    call = {"outcome": "success", "token_id": "t2", "client_id": "a", "subject_id": "x", "resource_server": "odd"}
+    behind = {("usage", None): {"error_s": 3.0, "grid_s": 0.0, "offset_s": -20.0}}
+    calls = [  # not over within the five seconds of the revocation's clock and the three of the usage log's, which is 20 behind
+        {**call, "event_id": f"u{second}", "used_at": NOON + second * SECOND, "call": "GET /r"} for second in (48, 49)
+    ]
+    bench.lay([{**world, "usage": calls, "clock": behind}])
+    pairs = sorted(bench.answers("used_pair"), key=lambda pair: pair["first_used_at"])
+    assert [(pair["ended"], pair["grant_ended"]) for pair in pairs] == [(False, False), (False, True)]

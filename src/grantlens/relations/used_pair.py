@@ -39,7 +39,7 @@ counted AS (
     FROM usage_row u
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
     LEFT JOIN caller_end e ON e.caller_id = u.caller_id
-    LEFT JOIN open_grant g ON g.caller_id = e.caller_id AND u.used_at > e.ended_at AND g.opened_at <= u.used_at AND g.ended_at > u.used_at
+    LEFT JOIN open_grant g ON g.caller_id = u.caller_id AND g.opened_at <= u.used_at AND g.ended_at > u.used_at
     LEFT JOIN over_grant v ON v.caller_id = u.caller_id AND v.ended_at < u.used_at AND v.reopened_at > u.used_at
     -- There may be as many targets as calls: what is joined is kept narrow.
     LEFT JOIN (
@@ -50,7 +50,7 @@ counted AS (
     GROUP BY ALL
 )
 SELECT k.* EXCLUDE (set_id, over),
-       coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
+       coalesce(s.grant_id, c.grant_id) AS grant_id, c.join_key,
        coalesce(s.scopes_from, c.own_scopes_from) AS scopes_from,
        k.over AND coalesce(s.grant_id, c.grant_id) IS NOT NULL AS grant_ended,
        coalesce(k.set_id, CASE WHEN k.segment_id IS NULL THEN c.own_set_id END) AS set_id, c.application,
