@@ -2,11 +2,12 @@
 
 import random
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from grantlens import detect
+from grantlens.register.clocks import Clocks
 from grantlens.register.identities import Identities
 from grantlens.register.register import Register
 from grantlens.rule.example import consent, moment, revoked, token, use
@@ -395,6 +396,18 @@ def test_which_records_tell_what_was_granted(desk):
         consent("10 10:00", None, "given again", client_id="given again", **says("status")),
         pay("given again"),
     ]
+    named = {"client_id": "named", "grant_id": "named"}
+    records += [
+        consent("10 08:00", None, token_id="named", **named, **says("initiate")),
+        token("10 09:00", "named", [], **named, **says("status")),
+        pay("named", "named"),
+        consent("10 08:00", None, "together", client_id="together", **says("status")),
+        token("10 08:00", "together", [], client_id="together", grant_id="together", **says("initiate")),
+        pay("together"),
+    ]
+    for when, action in (("08:00", "status"), ("09:00", "initiate"), ("11:30", "status")):
+        records.append(consent(f"10 {when}", None, "again", client_id="again", **says(action)))
+    records += [pay("again"), pay("again", when="10 11:50")]
     for client, first, second in (
         ("once", "initiate", "status"),
         ("lately", "status", "initiate"),
@@ -407,13 +420,15 @@ def test_which_records_tell_what_was_granted(desk):
         ]
     with desk.store(desk.write("log.ndjson", records)) as store:
         store.add(Register((), (), (dict.fromkeys(DETAILS_TYPE.names) | kind,)))
-        rows = detect.run(store, ["OOS-8"], since=moment("10 08:00"), until=moment("10 11:30"))[0].to_dicts()
+        rows = detect.run(store, ["OOS-8"], since=moment("10 11:00"), until=moment("10 12:00"))[0].to_dicts()
         none = detect.run(store, ["OOS-8"], since=moment("10 11:10"), until=moment("10 11:50"))[0].to_dicts()
     assert none == []
     assert {row["client_id"]: (row["verdict"], row["events"]) for row in rows} == {
         **dict.fromkeys(("token", "refresh", "exchange", "credential"), ("violation", 2)),
         **dict.fromkeys(("renewed", "ended", "given again"), ("violation", 2)),
+        **dict.fromkeys(("named", "together"), ("violation", 2)),
         "changed": ("violation", 3),
+        "again": ("indeterminate", 4),
         "once": ("indeterminate", 3),
         "lately": ("indeterminate", 3),
         "never": ("violation", 3),
@@ -428,11 +443,22 @@ def test_only_a_grant_for_everyone_that_stood_beside_it_leaves_a_call_open(desk)
     }
     status, amount = {"type": "payment", "actions": ["status"]}, {"type": "payment", "amount": 5}
     everyones = {"subject_id": None, "consent_kind": "admin"}
+    service = {"subject_id": None, "subject_kind": "service"}
     records = [
         consent("10 08:00", None, "all", client_id="of another", **everyones),
         consent("10 08:00", None, "north", client_id="elsewhere", tenant="north", **everyones),
         consent("10 12:00", None, "later", client_id="later", **everyones),
         consent("10 08:00", None, "beside", client_id="beside", **everyones),
+    ]
+    records += [
+        consent("10 08:00", None, "itself", client_id="itself", authorization_details=[status], **everyones),
+        use("10 10:00", "POST /v1/payments", None, client_id="itself", grant_id="itself"),
+        consent("10 08:00", None, "all of token", client_id="token", **everyones),
+        token("10 09:00", "token", [], client_id="token", grant_id="g-token", authorization_details=[status]),
+        use("10 10:00", "POST /v1/payments", "token", client_id="token"),
+        consent("10 08:00", None, "all of nobody", client_id="nobody", **everyones),
+        token("10 09:00", None, [], client_id="nobody", grant_id="g-nobody", authorization_details=[status], **service),
+        use("10 10:00", "POST /v1/payments", None, client_id="nobody", grant_id="g-nobody", subject_id=None),
     ]
     for client in ("app", "elsewhere", "later", "beside"):
         records += [
@@ -451,7 +477,145 @@ def test_only_a_grant_for_everyone_that_stood_beside_it_leaves_a_call_open(desk)
         "app": ("violation", ["actions"]),
         "elsewhere": ("violation", ["actions"]),
         "later": ("violation", ["actions"]),
+        **dict.fromkeys(("itself", "token", "nobody"), ("violation", ["actions"])),
         "beside": ("indeterminate", None),
         "restricted": ("indeterminate", None),
         "other": ("violation", ["type"]),
     }
+
+
+def test_each_source_and_tenant_is_judged_by_its_own_grants_types_and_names(desk):
+    """What one lists under the same grant, the same text and the same type is not said of another."""
+    any_way = {f"absent_{name}": "any" for name in MEMBERS}
+    operations = [{"operation": "POST /v1/payments", "action": "initiate"}]
+    kinds = (
+        {"type": "payment", **any_way, "operations": operations},
+        {"type": "order", "source": "east", **any_way, "absent_identifier": "none", "operations": operations},
+    )
+
+    def listed(kind, **members):
+        return {"authorization_details": [{"type": kind, **members}]}
+
+    def pay(token_id, **more):
+        return use("10 11:00", "POST /v1/payments", token_id, resource_id="a1", **more)
+
+    records = []
+    for source in ("east", "west"):
+        for client, members in (("bare", {}), ("covered", {"identifier": "a1"})):
+            here = {"source": source, "client_id": client}
+            records += [
+                token("10 09:00", client, [], grant_id=client, **listed("order", **members), **here),
+                pay(client, **here),
+            ]
+    here = {"source": "east", "client_id": "given again"}
+    records += [
+        consent("10 08:00", None, "again", source="west", **listed("payment", actions=["status"])),
+        consent("10 09:00", None, "again", **listed("payment", actions=["initiate"]), **here),
+        revoked("10 09:30", "grant", grant_id="again", **here),
+        consent("10 10:00", None, "again", **listed("payment", actions=["status"]), **here),
+        pay(None, grant_id="again", **here),
+    ]
+    # Both names are in use; the location is not; the server is not.
+    for tenant, pay_is_meant, ledger_is_called in (("one", True, True), ("two", True, False), ("three", False, True)):
+        here = {"tenant": tenant, "source": "north"}
+        other = {**here, "client_id": "other", "grant_id": f"other {tenant}"}
+        of_ledger = listed("payment", locations=["https://ledger.example"])
+        records += [
+            token("10 09:00", f"t {tenant}", [], client_id="app", grant_id=f"g {tenant}", **of_ledger, **here),
+            pay(f"t {tenant}", server="pay.example", client_id="app", **here),
+        ]
+        if pay_is_meant:
+            records.append(token("10 09:00", f"pay {tenant}", [], audience=["pay.example"], **other))
+        if ledger_is_called:
+            records.append(use("10 10:00", "GET /v1/status", None, "ledger.example", **other))
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(Register((), (), tuple(dict.fromkeys(DETAILS_TYPE.names) | kind for kind in kinds)))
+        rows = detect.run(store, ["OOS-8"])[0].to_dicts()
+    assert {(row["source"], row["tenant"], row["client_id"]): (row["verdict"], row["events"]) for row in rows} == {
+        ("east", None, "bare"): ("violation", 2),
+        ("west", None, "bare"): ("indeterminate", 2),
+        ("west", None, "covered"): ("indeterminate", 2),
+        ("east", None, "given again"): ("violation", 2),
+        ("north", "one", "app"): ("violation", 2),
+        ("north", "two", "app"): ("indeterminate", 2),
+        ("north", "three", "app"): ("indeterminate", 2),
+    }
+
+
+def test_of_two_objects_alike_but_for_how_they_are_written_each_counts(desk):
+    any_way = {f"absent_{name}": "any" for name in MEMBERS}
+    kind = {"type": "payment", **any_way, "operations": [{"operation": "POST /v1/payments", "action": "pay"}]}
+    text, nested = ({"type": "payment", "actions": actions} for actions in (['["status"]'], [["status"]]))
+    restricted, plain = {"type": "payment", "amount": 5}, {"type": "payment"}
+    records = []
+    for number, objects in enumerate(([text, nested], [nested, text], [restricted, plain], [plain, restricted])):
+        who = {"client_id": f"c{number}"}
+        records += [
+            token("10 09:00", f"t{number}", [], grant_id=f"g{number}", authorization_details=objects, **who),
+            use("10 10:00", "POST /v1/payments", f"t{number}", **who),
+        ]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(Register((), (), (dict.fromkeys(DETAILS_TYPE.names) | kind,)))
+        rows = detect.run(store, ["OOS-8"])[0].to_dicts()
+    assert {row["client_id"]: row["verdict"] for row in rows} == {"c0": "indeterminate", "c1": "indeterminate"}
+
+
+@pytest.mark.parametrize("ahead_s", [0, 120])
+def test_how_near_a_change_leaves_a_call_open(desk, tmp_path, ahead_s):
+    """Five seconds for each clock, and one for the revocations, which are logged in whole seconds."""
+    any_way = {f"absent_{name}": "any" for name in MEMBERS}
+    kind = {"type": "payment", **any_way, "operations": [{"operation": "POST /v1/payments", "action": "initiate"}]}
+    status, initiate = (
+        {"authorization_details": [{"type": "payment", "actions": [each]}]} for each in ("status", "initiate")
+    )
+    everyones = {"subject_id": None, "consent_kind": "admin"}
+
+    def given(when, client, **more):
+        stamp = datetime.strptime(f"2026-07-10 {when}.5", "%Y-%m-%d %H:%M:%S.%f") + timedelta(seconds=ahead_s)
+        return consent(f"{stamp:%d %H:%M:%S.%f}", None, **{"grant_id": client, "client_id": client, **more})
+
+    def ended(when, client, kind="grant", **more):
+        return revoked(f"10 {when}", kind, client_id=client, event_id=f"end of {client}", **more)
+
+    records, expected = [], {}
+    for nth, edge, beyond in (
+        ("last", ("10:00:10.5", "indeterminate"), ("10:00:10.6", None)),
+        ("next", ("09:59:50.5", "indeterminate"), ("09:59:50.4", "violation")),
+        ("life", ("09:30:11", "indeterminate"), ("09:30:11.1", "violation")),
+        ("all begin", ("09:59:50.5", "indeterminate"), ("09:59:50.4", "violation")),
+        ("all end", ("10:00:11", "indeterminate"), ("10:00:11.1", "violation")),
+        ("token", ("09:30:11", "violation"), ("09:30:11.1", None)),
+    ):
+        for when, verdict in (edge, beyond):
+            client = f"{nth} {when}"
+            token_id = client if nth == "token" else None
+            records.append(
+                use(
+                    f"10 {when}", "POST /v1/payments", token_id, client_id=client, grant_id=None if token_id else client
+                )
+            )
+            if verdict:
+                expected[client] = verdict
+            if nth == "life":
+                records += [given("09:00:00", client, **initiate), ended("09:30:00", client, grant_id=client)]
+                records.append(given("09:30:02", client, **status))
+                continue
+            records.append(given("09:00:00", client, **status))
+            if nth in ("last", "next"):
+                records.append(given("10:00:00", client, **initiate))
+            elif nth == "token":
+                records.append({**given("09:00:01", client, **status), "kind": "token", "token_id": client})
+                records.append(ended("09:30:00", client, "token", token_id=client))
+            else:
+                begin = "10:00:00" if nth == "all begin" else "09:00:00"
+                records.append(given(begin, client, grant_id=f"all of {client}", **everyones))
+            if nth == "all end":
+                records.append(ended("10:00:00", client, grant_id=f"all of {client}", subject_id=None))
+    clocks = tmp_path / "clocks.toml"
+    clocks.write_text(
+        f'[[clock]]\nsource = "native"\nlog = "issuance"\nerror_seconds = 5\noffset_seconds = {ahead_s}\n'
+    )
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(Clocks.read(clocks), Register((), (), (dict.fromkeys(DETAILS_TYPE.names) | kind,)))
+        rows = detect.run(store, ["OOS-8"])[0].to_dicts()
+    assert {row["client_id"]: row["verdict"] for row in rows} == expected

@@ -32,7 +32,7 @@ _BY_TOKEN = Way(ISSUE_USE, {ISSUE_USE: TOKEN}, (DETAILS, WORKED), brought=("deta
 
 RULE = Rule(
     id="OOS-8",
-    version=2,
+    version=3,
     name="granted_details",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted object of authorization details cover?",
@@ -84,8 +84,8 @@ claimed AS (
 -- Each call of such an operation, unless it is proven to come after the end of its token or grant: that is INT-2's and REV's.
 asked AS (
     SELECT u.usage_id, u.event_id, u.used_at, u.target_id, u.resource_id, c.caller_id, c.source, c.tenant, c.client_id, c.client_name, c.subject_id,
-           c.token_id, c.resource_server, coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key, b.before_s, b.after_s,
-           dense_rank() OVER (ORDER BY c.source, c.tenant, u.target_id, c.resource_server, u.resource_id) AS question_no
+           c.token_id, c.resource_server, coalesce(s.grant_id, c.grant_id) AS grant_id, c.join_key, b.before_s, b.after_s,
+           dense_rank() OVER (ORDER BY c.source, c.tenant, u.target_id, u.resource_id) AS question_no
     FROM (FROM usage_row SEMI JOIN claimed USING (target_id) WHERE outcome = 'success' AND used_at >= $since AND used_at < $until) u
     JOIN named_caller c ON c.caller_id = u.caller_id
     JOIN clock_error b ON b.source = c.source AND b.tenant IS NOT DISTINCT FROM c.tenant AND b.log = 'usage'
@@ -115,7 +115,7 @@ opening AS (
     JOIN (SELECT DISTINCT source, grant_id, opened_at, ended_at FROM grant_state) l ON l.source = i.source AND l.grant_id = i.grant_id
         AND l.opened_at <= i.issued_at AND (l.ended_at IS NULL OR l.ended_at > i.issued_at)
     JOIN clock_error k ON k.source = i.source AND k.tenant IS NOT DISTINCT FROM i.tenant AND k.log = 'issuance'
-    QUALIFY is_consent OR i.issued_at < coalesce(min(i.issued_at) FILTER (is_consent) OVER (PARTITION BY i.source, i.grant_id, l.opened_at), 'infinity')
+    QUALIFY is_consent OR i.issued_at < coalesce(min(i.issued_at) FILTER (is_consent) OVER (PARTITION BY i.source, i.grant_id), 'infinity')
 ),
 candidate AS (
     SELECT a.usage_id, a.question_no, o.details, o.record, 'token' AS held_from, false AS is_last
@@ -135,17 +135,15 @@ question AS (
     SELECT DISTINCT c.question_no, c.details, a.source, a.tenant, a.target_id, a.resource_server, a.resource_id
     FROM candidate c
     JOIN asked a USING (usage_id)
-    WHERE c.details IS NOT NULL
 ),
 object AS (
-    SELECT DISTINCT ON (source, details, type, actions, locations, datatypes, identifier, others) * EXCLUDE (tenant) FROM granted_object
+    SELECT DISTINCT * EXCLUDE (tenant) FROM granted_object
 ),
 -- Whether a server is one of the locations, as OOS-2 tells it of an audience: that it is none is sure only where both names are in use.
 wanted AS (
     SELECT DISTINCT q.source, q.tenant, q.resource_server, o.locations
     FROM question q
     JOIN object o ON o.source = q.source AND o.details = q.details
-    WHERE q.resource_server IS NOT NULL AND o.locations IS NOT NULL
 ),
 place AS (
     SELECT DISTINCT source, name, key, wide_key, portless, known_as

@@ -141,6 +141,17 @@ FIRES = (
         details_types=TYPES,
     ),
     Example(
+        "a location that is another server, and the one that was called is an audience of others",
+        (
+            *AT_WORK[1::2],
+            token("10 08:00", "o3", [], client_id="third", grant_id="g4", audience=["https://pay.example"]),
+            granted(payment(locations=["https://ledger.example"])),
+            paid("10 09:10"),
+        ),
+        ({"verdict": "violation", "client_id": "app", "detail": {"not_covered": ["locations"]}},),
+        details_types=TYPES,
+    ),
+    Example(
         "the call names the grant only: none of its consents covers it",
         (
             given("10 09:00", payment("status")),
@@ -169,21 +180,23 @@ FIRES = (
         details_types=TYPES,
     ),
     Example(
-        "an operation by its name, or as a catalogue has it",
+        "an operation by its name, or as a catalogue has it: one that writes, or that only a grave scope permits, weighs more",
         (
             granted({"type": "mail"}),
             use("10 09:10", "", method=None, target=None, operation="mail.remove"),
             use("10 09:20", "DELETE /v1/messages/7"),
+            use("10 09:30", "GET /v1/audit", server="jobs.example"),
         ),
         (
             {"verdict": "violation", "severity": "high", "operation": "mail.*"},
             {"verdict": "violation", "severity": "critical", "operation": "DELETE /v1/messages/{id}"},
+            {"verdict": "violation", "severity": "critical", "operation": "GET /v1/audit"},
         ),
         details_types=(
             {
                 "type": "mail",
                 "absent_actions": "none",
-                "operations": [{"operation": "mail.*"}, {"operation": "DELETE /v1/messages/{id}"}],
+                "operations": [{"operation": name} for name in ("mail.*", "DELETE /v1/messages/{id}", "GET /v1/audit")],
             },
         ),
     ),

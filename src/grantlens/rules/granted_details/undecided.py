@@ -147,7 +147,17 @@ UNDECIDABLE = (
     ),
     Example(
         "an earlier consent covers it, and whether the later one took its place is not told",
-        (given("10 09:00", payment()), given("10 10:00", payment("status")), paid("10 11:00", None, grant_id="g1")),
+        (
+            given("10 09:00", payment(), payment(datatypes=[])),
+            given("10 10:00", payment("status")),
+            paid("10 11:00", None, grant_id="g1"),
+        ),
+        _undecided("of what may have been granted at the time of the call, some covers it", events=3),
+        details_types=TYPES,
+    ),
+    Example(
+        "of two consents at one moment, one covers it",
+        (given("10 09:00", payment()), given("10 09:00", payment("status")), paid("10 11:00", None, grant_id="g1")),
         _undecided("of what may have been granted at the time of the call, some covers it", events=3),
         details_types=TYPES,
     ),
@@ -176,6 +186,16 @@ UNDECIDABLE = (
             paid("10 09:10"),
         ),
         _undecided("of what may have been granted at the time of the call, some covers it", tenant=None, grant_id=None),
+        details_types=TYPES,
+    ),
+    Example(
+        "two tenants issued a token of one id, one without details, and the call names none",
+        (
+            granted(payment("status"), tenant="one"),
+            token("10 09:00", "t1", [], tenant="two", grant_id="g2"),
+            paid("10 09:10"),
+        ),
+        _undecided("a record of what may have been granted names no details", tenant=None, grant_id=None),
         details_types=TYPES,
     ),
     Example(
