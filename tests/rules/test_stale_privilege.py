@@ -74,6 +74,36 @@ CASES = (
         ({"verdict": "violation", "token_id": "t1", "events": 2},),
     ),
     Example(
+        "what a client got by exchange is narrowed by a downgrade that names it, by whichever of its ids; not by one of a person",
+        tuple(
+            {**record, "source": "microsoft_entra"}
+            for number, how in enumerate(({"grant_id": "entra:o0"}, {"target_kind": "subject"}))
+            for record in (
+                consent("10 09:00", BOTH, f"entra:o{number}", client_id=f"app{number}", subject_id=f"p{number}"),
+                token(
+                    "10 11:00",
+                    f"t{number}",
+                    BOTH,
+                    "10 13:00",
+                    kind="exchange",
+                    grant_id=f"entra:o{number}",
+                    client_id=f"app{number}",
+                    subject_id=f"p{number}",
+                ),
+                taken(
+                    "10 12:00",
+                    "mail.send",
+                    event_id=f"r{number}",
+                    client_id=("o0", "app1")[number],
+                    subject_id=f"p{number}",
+                    **how,
+                ),
+                use("10 12:10", SEND, f"t{number}", client_id=f"app{number}", subject_id=f"p{number}"),
+            )
+        ),
+        ({"verdict": "violation", "token_id": "t0", "events": 2},),
+    ),
+    Example(
         "two downgrades took the two scopes that would do: the later one left none",
         (
             consent("10 09:00", ["mail.send", "mail.write"]),
@@ -631,6 +661,39 @@ def test_how_late_a_change_may_be_stamped_its_own_log_tells(desk, tmp_path):
     )
     (found,) = told(desk, records, Clocks.read(tmp_path / "clocks.toml"))
     assert (found["verdict"], found["detail"]["lag_lower_s"]) == ("violation", 534.0)
+
+
+def test_how_far_before_a_change_a_call_is_sure_to_have_come_the_worst_of_the_clocks_tells(desk, tmp_path):
+    """Five seconds of the usage log and one of its whole seconds, and thirty of the revocations."""
+    (tmp_path / "clocks.toml").write_text('[[clock]]\nsource = "native"\nlog = "revocation"\nerror_seconds = 30\n')
+    records = (
+        consent("10 09:00", BOTH),
+        *(token("10 11:00", name, BOTH, "10 13:00") for name in ("t1", "t2")),
+        taken("10 12:00", "mail.send"),
+        use("10 12:11:23", SEND),
+        use("10 12:11:24", SEND, "t2"),
+        consent("10 12:12", ["mail.send"]),
+    )
+    found = told(desk, records, Clocks.read(tmp_path / "clocks.toml"))
+    assert {row["token_id"]: row["verdict"] for row in found} == {"t1": "violation", "t2": "indeterminate"}
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_a_token_is_older_than_a_downgrade_by_clocks_that_are_set_right(desk, tmp_path, ahead):
+    (tmp_path / "clocks.toml").write_text(
+        f'[[clock]]\nsource = "native"\nlog = "issuance"\nerror_seconds = 5\noffset_seconds = {ahead * 60}\n'
+    )
+    records = (
+        consent(f"10 09:{ahead:02}", BOTH),
+        *(token(f"10 11:{29 + ahead}:{second}", f"t{second}", BOTH, "10 13:00") for second in (48, 49)),
+        taken("10 11:30", "mail.send"),
+        *(use("10 12:10", SEND, f"t{second}") for second in (48, 49)),
+    )
+    found = told(desk, records, Clocks.read(tmp_path / "clocks.toml"))
+    assert {row["token_id"]: (row["verdict"], row["detail"]["reason"]) for row in found} == {
+        "t48": ("violation", None),
+        "t49": ("indeterminate", "the issuance of the token and the downgrade are closer than the clocks can tell"),
+    }
 
 
 def test_what_was_never_permitted_before_stays_with_oos_1(desk):
