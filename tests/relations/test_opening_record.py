@@ -7,7 +7,7 @@ def test_it_is_the_first_and_of_two_at_one_moment_not_the_one_that_was_loaded_fi
     bench.clear()
     issued = {"source": "native", "outcome": "success", "client_id": "app", "grant_id": "g1"}
     rows = [
-        {**issued, "kind": "token", "issued_at": 2, "event_id": "b", "batch_id": 1, "line_no": 1},
+        {**issued, "kind": "token", "issued_at": 2, "event_id": "A", "batch_id": 1, "line_no": 1},
         {**issued, "kind": "consent", "issued_at": 1, "event_id": "c", "batch_id": 1, "line_no": 2},
         {**issued, "kind": "consent", "issued_at": 1, "event_id": "a", "batch_id": 2, "line_no": 9},
         {**issued, "kind": "consent", "issued_at": 0, "event_id": "0", "batch_id": 2, "line_no": 8, "outcome": "denied"},
