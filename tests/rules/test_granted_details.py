@@ -619,3 +619,25 @@ def test_how_near_a_change_leaves_a_call_open(desk, tmp_path, ahead_s):
         store.add(Clocks.read(clocks), Register((), (), (dict.fromkeys(DETAILS_TYPE.names) | kind,)))
         rows = detect.run(store, ["OOS-8"])[0].to_dicts()
     assert {row["client_id"]: row["verdict"] for row in rows} == expected
+
+
+def test_names_that_the_identities_file_gives_are_known_though_no_log_uses_them(desk):
+    kind = {
+        "type": "payment",
+        **{f"absent_{name}": "any" for name in MEMBERS},
+        "operations": [{"operation": "POST /v1/payments"}],
+    }
+    of_books = [{"type": "payment", "locations": ["urn:bank:books"]}]
+    records = [
+        token("10 09:00", "t1", [], authorization_details=of_books),
+        use("10 10:00", "POST /v1/payments", "t1", "pay.example"),
+        use("10 10:00", "POST /v1/payments", "t1", "gateway", subject_id="ben"),
+    ]
+    stated = tuple({"kind": "server", "name": name, "source": "native", "id": id_} for id_, name in ALIAS.items())
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(Register((), (), (dict.fromkeys(DETAILS_TYPE.names) | kind,)), Identities(stated))
+        rows = detect.run(store, ["OOS-8"])[0].to_dicts()
+    assert {row["resource_server"]: row["verdict"] for row in rows} == {
+        "pay.example": "violation",
+        "gateway": "indeterminate",
+    }

@@ -94,7 +94,7 @@ asked AS (
     WHERE NOT coalesce(s.phase = 'ended', false) AND NOT coalesce(u.used_at > e.ended_at, false)
 ),
 saying AS (
-    SELECT source, tenant, kind, token_id, grant_id, issued_at, nullif(authorization_details::VARCHAR, 'null') AS details,
+    SELECT source, tenant, kind, token_id, grant_id, issued_at, authorization_details::VARCHAR AS details,
            {'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id} AS record
     FROM issued
 ),
