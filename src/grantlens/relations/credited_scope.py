@@ -9,11 +9,7 @@ RELATION = Relation(
     "ambiguous where another held scope would have done as well.",
     """
 WITH met_alternative AS (
-    SELECT question_id, alt
-    FROM (SELECT question_id, alt, scope_id, bool_or(scope_id IS NULL OR held_by IS NOT NULL) AS met
-          FROM question_alternative GROUP BY question_id, alt, scope_id)
-    GROUP BY question_id, alt
-    HAVING bool_and(met)
+    SELECT question_id, alt FROM question_alternative GROUP BY question_id, alt HAVING bool_and(scope_id IS NULL OR held_by IS NOT NULL)
 ),
 covering AS (
     SELECT q.question_id, q.alt, q.scope_id, q.held_by,
