@@ -7,7 +7,7 @@ Schema has them. What admins did, and accounts that Google switched off, are str
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, brought_back
+from grantlens.loaders.elastic import at, brought_back, taken_from
 
 _RENAMED = {"client": {"id": "client_id", "type": "client_type"}, "scope": {"value": "scope", "data": "scope_data"}}
 """Parameters of which the pipeline makes two levels."""
@@ -15,8 +15,8 @@ _RENAMED = {"client": {"id": "client_id", "type": "client_type"}, "scope": {"val
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipeline made of the parameters of an event, None if this is none of its documents."""
-    parameters = at(record, "google_workspace", "token")
-    return parameters if isinstance(parameters, Mapping) and at(record, "event", "provider") == "token" else None
+    parameters = taken_from(record, "google_workspace", "token")
+    return parameters if at(record, "event", "provider") == "token" else None
 
 
 def as_written(line: str) -> str:
@@ -27,7 +27,7 @@ def as_written(line: str) -> str:
     >>> as_written('{"event": {"action": "revoke", "provider": "token"}, "google_workspace": {"token": {"client": {"id": "c"}}}}')
     '{"id": {"applicationName": "token"}, "actor": {}, "name": "revoke", "parameters": {"client_id": "c"}}'
     """
-    return brought_back(line, "events", taken_apart, _activity)
+    return brought_back(line, taken_apart, _activity)
 
 
 def _activity(record: Mapping, token: Mapping) -> Mapping:

@@ -6,12 +6,12 @@ debug data is there once more, as Okta wrote it (`flattened`), or instead of it,
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, brought_back, in_camel_case
+from grantlens.loaders.elastic import at, brought_back, in_camel_case, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipeline made of an event, None if this is none of its documents."""
-    kept = record.get("okta")
+    kept = taken_from(record, "okta")
     return kept if isinstance(at(kept, "event_type"), str) and "@timestamp" in record else None
 
 
@@ -23,7 +23,7 @@ def as_written(line: str) -> str:
     >>> as_written('{"@timestamp": "2026-07-01T10:00:00Z", "okta": {"event_type": "app.oauth2.token.revoke", "actor": {"display_name": "Ada"}}}')
     '{"eventType": "app.oauth2.token.revoke", "actor": {"displayName": "Ada"}, "published": "2026-07-01T10:00:00Z"}'
     """
-    return brought_back(line, "eventType", taken_apart, _event)
+    return brought_back(line, taken_apart, _event)
 
 
 def _event(record: Mapping, kept: Mapping) -> Mapping:

@@ -8,7 +8,7 @@ whose session calls stand in one place. Whom a session of the Identity Center or
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, brought_back, in_camel_case
+from grantlens.loaders.elastic import at, brought_back, in_camel_case, taken_from
 
 _OUTSIDE = {
     "eventID": ("event", "id"),
@@ -23,7 +23,7 @@ _OUTSIDE = {
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipeline made of an event, None if this is none of its documents."""
-    kept = at(record, "aws", "cloudtrail")
+    kept = taken_from(record, "aws", "cloudtrail")
     return kept if isinstance(at(kept, "user_identity"), Mapping) and "@timestamp" in record else None
 
 
@@ -35,7 +35,7 @@ def as_written(line: str) -> str:
     >>> as_written('{"@timestamp": "2026-07-01T10:00:00Z", "event": {"action": "GetUser"}, "aws": {"cloudtrail": {"user_identity": {"type": "Root"}}}}')
     '{"userIdentity": {"type": "Root"}, "eventTime": "2026-07-01T10:00:00Z", "eventName": "GetUser"}'
     """
-    return brought_back(line, "eventName", taken_apart, _event)
+    return brought_back(line, taken_apart, _event)
 
 
 def _event(record: Mapping, kept: Mapping) -> Mapping:

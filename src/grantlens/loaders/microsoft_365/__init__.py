@@ -21,7 +21,7 @@ from grantlens.loaders.microsoft_365.directory import CHANGE, PARTY
 from grantlens.loaders.microsoft_365.elastic import as_written, taken_apart
 from grantlens.loaders.microsoft_365.ends import ENDED, REVOCATION
 from grantlens.loaders.microsoft_365.mail_and_files import USAGE
-from grantlens.loaders.microsoft_365.record import EVENT_STEP, FIELDS, NESTED, SPELLED, is_audit, is_text, original
+from grantlens.loaders.microsoft_365.record import EVENT_STEP, FIELDS, NESTED, SPELLED, is_audit
 
 _KNOWN = f"""
 SELECT *,
@@ -73,7 +73,7 @@ WHERE happened_at IS NULL OR coalesce(activity, '') = ''
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Look for the record where it is; one that lies bare among others is read all the same."""
-    if any(taken_apart(record) and not is_text(original(record)) for record in sample):
+    if any(map(taken_apart, sample)):
         return replace(LOADER, decode=as_written, dialect=None)
     bare = sum("Workload" in record and "CreationTime" in record for record in sample)
     for name, (fields, spelled) in NESTED.items():

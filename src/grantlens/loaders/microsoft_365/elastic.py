@@ -7,7 +7,7 @@ stand there by their names, in which a dot or blank became `_`. What the Elastic
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, brought_back
+from grantlens.loaders.elastic import at, brought_back, taken_from
 
 _OUTSIDE = {
     "Id": ("event", "id"),
@@ -34,8 +34,8 @@ _RENAMED = {
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipeline, or the input before it, made of an audit record, None if this is none of its documents."""
-    audit = record.get("o365audit") or at(record, "o365", "audit")
-    return audit if isinstance(audit, Mapping) and "RecordType" in audit else None
+    audit = taken_from(record, "o365audit") or taken_from(record, "o365", "audit")
+    return audit if audit is not None and "RecordType" in audit else None
 
 
 def as_written(line: str) -> str:
@@ -46,7 +46,7 @@ def as_written(line: str) -> str:
     >>> as_written('{"event": {"action": "Add user.", "id": "7"}, "o365": {"audit": {"RecordType": "8"}}}')
     '{"Id": "7", "Operation": "Add user.", "RecordType": "8"}'
     """
-    return brought_back(line, "CreationTime", taken_apart, _record)
+    return brought_back(line, taken_apart, _record)
 
 
 def _record(record: Mapping, audit: Mapping) -> Mapping:

@@ -9,6 +9,7 @@
 
 from collections.abc import Mapping
 
+from grantlens.loaders.elastic import at
 from grantlens.loaders.microsoft_365.agents import AGENT, AS_TABLE, INTERACTIONS, OF_TABLE, READ_FOR_AGENTS
 from grantlens.loaders.microsoft_365.elastic import taken_apart
 from grantlens.loaders.microsoft_change import NOBODY
@@ -35,15 +36,9 @@ def is_text(text: object) -> bool:
     return isinstance(text, str) and text.lstrip().startswith("{") and all(f'"{name}"' in text for name in names)
 
 
-def original(record: Mapping) -> object:
-    """Return what Elastic kept as the record itself, None if it kept nothing."""
-    event = record.get("event")
-    return event.get("original") if isinstance(event, Mapping) else None
-
-
 def is_audit(record: Mapping) -> bool:
     """Tell an audit record by the names that all workloads share, bare, as text inside what a tool exported, or as Elastic took it apart."""
-    text = record.get("AuditData") or original(record) or record.get("message")
+    text = record.get("AuditData") or at(record, "event", "original") or record.get("message")
     if taken_apart(record) or is_text(text):
         return True
     inner = record.get("auditData")

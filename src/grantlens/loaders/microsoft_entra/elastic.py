@@ -7,7 +7,7 @@ Elastic Common Schema has them. The times of calls are cut to milliseconds, whic
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, brought_back, in_camel_case
+from grantlens.loaders.elastic import at, brought_back, in_camel_case, taken_from
 from grantlens.loaders.microsoft_entra.shape import CATEGORIES
 
 _READ = {category: kind for kind, categories in CATEGORIES.items() for category in categories}
@@ -34,8 +34,7 @@ _OUTSIDE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipeline made of a record, None if this is none of its documents."""
-    azure = record.get("azure")
-    for inner in azure.values() if isinstance(azure, Mapping) else ():
+    for inner in (taken_from(record, "azure") or {}).values():
         category = at(inner, "category")
         if isinstance(category, str) and category in _READ and isinstance(inner.get("properties"), Mapping):
             return inner
@@ -50,7 +49,7 @@ def as_written(line: str) -> str:
     >>> as_written('{"azure": {"tenant_id": "t", "signinlogs": {"category": "SignInLogs", "properties": {"app_id": "a"}}}}')
     '{"category": "SignInLogs", "properties": {"appId": "a"}, "tenantId": "t"}'
     """
-    return brought_back(line, "category", taken_apart, _record)
+    return brought_back(line, taken_apart, _record)
 
 
 def _record(record: Mapping, stream: Mapping) -> Mapping:
