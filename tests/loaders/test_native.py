@@ -169,6 +169,25 @@ def test_csv_cells_of_lists_are_joined_by_semicolons_and_those_of_scopes_by_blan
         ]
 
 
+@pytest.mark.parametrize(
+    "cell", ['[{"type": "payment", "actions": ["pay"]}]', '{"type": "payment"}', "payments", "7", '["', ""]
+)
+def test_a_csv_cell_of_objects_is_their_json_and_any_other_a_text(tmp_path, cell):
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [
+                ["log", "issued_at", "kind", "outcome", "authorization_details"],
+                ["issuance", "2026-01-01T00:00:00Z", "consent", "success", cell],
+            ]
+        )
+    with Store(":memory:") as store:
+        assert store.load(path).total("issuance") == 1
+        (row,) = store.sql("SELECT authorization_details FROM issuance").to_pylist()
+    found = row["authorization_details"] and json.loads(row["authorization_details"])
+    assert found == (json.loads(cell) if cell.startswith(("[{", "{")) else cell or None)
+
+
 def test_times_with_offsets_are_the_same_moment(tmp_path):
     texts = ["2026-01-01T02:00:00+02:00", "2026-01-01T00:00:00Z", "2026-01-01 00:00:00", "2025-12-31T19:00:00-05:00"]
     records = [

@@ -1,7 +1,7 @@
 """The native format: NDJSON, CSV or Parquet with exactly the canonical column names, plus `log`.
 
 For anyone whose provider has no loader. `grantlens export` writes it, so a load round-trips.
-In CSV, list cells are joined by `;` and an empty cell means that the log does not say.
+In CSV, list cells are joined by `;`, objects stand as their JSON, and an empty cell means that the log does not say.
 """
 
 from __future__ import annotations
@@ -32,8 +32,16 @@ def recognise(records: Sequence[Mapping]) -> bool:
 
 def _select(log: str) -> str:
     """Every column as text (lists as JSON): `ingest` casts, and names the values that do not fit."""
-    values = ", ".join(f'r."{name}" AS "{name}"' for name in _COLUMNS[log])
+    values = ", ".join(f'{_unquoted(name)} AS "{name}"' for name in _COLUMNS[log])
     return f"SELECT line_no, {values} FROM record WHERE r.log = '{log}'"
+
+
+def _unquoted(name: str) -> str:
+    """Return SQL for a column; a cell of CSV can hold objects as their text only."""
+    if name != "authorization_details":
+        return f'r."{name}"'
+    inner = f"""TRY_CAST(r."{name}" ->> '$' AS JSON)"""
+    return f"""CASE WHEN json_type(r."{name}") = 'VARCHAR' AND json_type({inner}) IN ('ARRAY', 'OBJECT') THEN {inner} ELSE r."{name}" END"""
 
 
 def _rejected() -> str:
@@ -89,7 +97,7 @@ def _calls(records: Sequence[Mapping], names: list[str], *, spaced: bool) -> Loa
 
 LOADER = Loader(
     name="native",
-    version=1,
+    version=2,
     title="grantlens native format",
     recognise=recognise,
     fields=json.dumps({"log": "VARCHAR", **{name: "JSON" if name in _STRUCTURED else "VARCHAR" for name in _TYPES}}),
