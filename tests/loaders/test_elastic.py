@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.loaders import (
+    test_auth0,
     test_aws_cloudtrail,
     test_google_workspace,
     test_microsoft_entra,
@@ -305,6 +306,46 @@ def ping_one(record, twice=False):
     return without_empty(document | {"ping_one": {"audit": kept}})
 
 
+MEANINGS = {
+    "s": "Successful login",
+    "f": "Failed login",
+    "fu": "Invalid email or username",
+    "fp": "Incorrect password",
+    "seacft": "Successful exchange of Authorization Code for Access Token",
+    "sertft": "Successful exchange of Refresh Token for Access Token",
+    "ferrt": "Failed exchange of Rotating Refresh Token",
+    "srrt": "Successfully revoked a Refresh Token",
+    "sdu": "User successfully deleted",
+    "slo": "User successfully logged out",
+    "sapi": "Successful Management API operation",
+    "mgmt_api_read": "API GET operation returning secrets completed successfully",
+}
+
+
+def auth0(record, kept=None):
+    """Do what the pipeline of `auth0.logs` does: the code is told in words, of late also `kept` beside them, at first not at all."""
+    data = dict(record.get("data", record))
+    code = data["type"]
+    data |= {"type": code if kept == "alone" else MEANINGS.get(code, code), "type_id": kept and code}
+    moved = {name: data.pop(name, None) for name in ("log_id", "ip", "user_id", "user_name", "user_agent", "_id")}
+    email = moved["user_name"] if "@" in (moved["user_name"] or "") else None
+    return without_empty(
+        {
+            "@timestamp": data["date"],
+            "ecs": {"version": "8.11.0"},
+            "event": {"id": moved["log_id"], "kind": "event"},
+            "source": {"ip": moved["ip"]},
+            "user": {
+                "id": moved["user_id"],
+                "name": email.split("@")[0] if kept == "beside" and email else moved["user_name"],
+                "email": email if kept == "beside" else None,
+            },
+            "user_agent": {"original": moved["user_agent"]},
+            "auth0": {"logs": {"data": data}},
+        }
+    )
+
+
 ENTRA = [
     test_microsoft_entra.sign_in(),
     test_microsoft_entra.sign_in("ServicePrincipalSignInLogs", number=2, userId=None, scope_info=""),
@@ -355,6 +396,10 @@ PING_ONE = [
 ]
 
 MADE = {
+    "auth0": (
+        test_auth0.EVERY_KIND,
+        (auth0, lambda record: auth0(record, kept="beside"), lambda record: auth0(record, kept="alone")),
+    ),
     "aws_cloudtrail": (AWS, (aws,)),
     "google_workspace": (WORKSPACE, (workspace,)),
     "microsoft_entra": (ENTRA, (entra,)),
@@ -369,6 +414,7 @@ CASES = [
     for number, _ in enumerate(ways)
 ]
 REAL = {
+    "auth0": tuple(test_auth0.EXPECTED),
     "aws_cloudtrail": tuple(test_aws_cloudtrail.EXPECTED),
     "google_workspace": ("elastic-token-authorize.ndjson", "reports-api-token-activity.json"),
     "microsoft_entra": (
