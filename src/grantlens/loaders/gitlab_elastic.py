@@ -1,0 +1,56 @@
+"""GitLab: what Elastic makes of a line of `audit_json.log` or `api_json.log`, brought back to what GitLab wrote.
+
+The integration `gitlab` leaves it in `gitlab.audit` or `gitlab.api`, but for who, when, what and from where, which stand where the Elastic Common Schema has
+them; empty values are gone, and so is when an event that says when it happened was written down.
+"""
+
+from collections.abc import Mapping
+
+from grantlens.loaders.elastic import at, brought_back
+
+
+def taken_apart(record: Mapping) -> Mapping | None:
+    """Return what Elastic's pipelines made of a line, None if this is none of their documents."""
+    kept = record.get("gitlab")
+    for stream, own in (("audit", "entity_type"), ("api", "route")):
+        if isinstance(at(kept, stream, own), str):
+            return at(kept, stream)
+    return None
+
+
+def as_written(line: str) -> str:
+    """Return the line as GitLab wrote it, as far as it is read; one that holds none as it is.
+
+    Examples
+    --------
+    >>> as_written('{"user": {"id": "1"}, "gitlab": {"audit": {"created_at": "2026-07-01T10:00:00Z", "entity_type": "User"}}}')
+    '{"created_at": "2026-07-01T10:00:00Z", "entity_type": "User", "author_id": "1"}'
+    """
+    return brought_back(line, "time", taken_apart, _line)
+
+
+def _line(record: Mapping, kept: Mapping) -> Mapping:
+    who, name = at(record, "user", "id"), at(record, "user", "name")
+    address = at(kept, "meta", "remote_ip")
+    if "route" not in kept:
+        return {
+            **kept,
+            "time": None if "created_at" in kept else record.get("@timestamp"),
+            "author_id": who,
+            "author_name": name,
+            "meta.remote_ip": address or at(record, "client", "ip"),
+        }
+    hops = at(record, "source", "ip")
+    return {
+        **kept,
+        "time": kept.get("time") or record.get("@timestamp"),
+        "status": at(record, "http", "response", "status_code"),
+        "method": at(record, "http", "request", "method"),
+        "path": at(record, "url", "path"),
+        "host": at(record, "url", "domain"),
+        "user_id": who,
+        "username": name,
+        "ua": at(record, "user_agent", "original"),
+        "meta.remote_ip": address,
+        "remote_ip": ", ".join(map(str, hops)) if isinstance(hops, list) else hops,
+    }
