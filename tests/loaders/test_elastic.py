@@ -19,6 +19,7 @@ from tests.loaders import (
     test_onepassword,
     test_ping_one,
     test_slack,
+    test_snyk,
 )
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
@@ -408,6 +409,24 @@ def gitlab(record):
     )
 
 
+def snyk(record, stream="audit_logs"):
+    """Do what the pipelines of `snyk.audit_logs` and, before it, `snyk.audit` do."""
+    kept = dict(record)
+    group, time, action = kept.pop("groupId", None), kept.pop("created"), kept.pop("event")
+    kept["org_id"] = kept.pop("orgId", None) or kept.get("org_id")
+    who = kept.get("user_id") if stream == "audit_logs" else kept.pop("userId", None)
+    return without_empty(
+        {
+            "@timestamp": time,
+            "ecs": {"version": "8.11.0"},
+            "event": {"action": action},
+            "organization": {"id": kept["org_id"]},
+            "user": {"id": who, "group": {"id": group}},
+            "snyk": {stream: kept},
+        }
+    )
+
+
 ENTRA = [
     test_microsoft_entra.sign_in(),
     test_microsoft_entra.sign_in("ServicePrincipalSignInLogs", number=2, userId=None, scope_info=""),
@@ -480,7 +499,25 @@ GITLAB = [
     test_gitlab.call(),
     test_gitlab.call(id="2", status=401, token=None),
 ]
+SNYK = [
+    test_snyk.event(f"{place}.{what}", content, at=f"2026-07-01T10:00:0{number}.250Z")
+    for place in ("org", "group")
+    for number, (what, content) in enumerate(
+        (
+            ("service_account.create", test_snyk.ACCOUNT),
+            ("service_account.edit", test_snyk.ACCOUNT),
+            ("service_account.delete", test_snyk.ACCOUNT),
+            ("user.remove", {"userPublicId": "u-2", "email": "bob@example.com"}),
+            ("user.add", {"userPublicId": "u-2", "email": "bob@example.com"}),
+            ("user.leave", {}),
+            ("project.add", {}),
+        )
+    )
+]
+SNYK.append(test_snyk.event("api.access", {"url": "/rest/orgs/1", "method": "get"}))
+SNYK.append({"event": "api.access", "created": "2026-07-02T10:00:00.250Z", "user_id": "u-1", "org_id": "o-1"})
 MADE = {
+    "snyk": (SNYK, (snyk, lambda record: snyk(record, stream="audit"))),
     "gitlab": (GITLAB, (gitlab,)),
     "onepassword": (ONEPASSWORD, (onepassword, lambda record: onepassword(record, located=False))),
     "auth0": (
