@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grantlens.loaders import loaders
 from tests.loaders import (
     test_auth0,
     test_aws_cloudtrail,
@@ -635,6 +636,14 @@ def test_hits_of_a_search(load, loader, way):
     records, ways = MADE[loader]
     hits = [{"_index": "logs", "_source": ways[way](record)} for record in records]
     assert told(load(hits))[1:] == told(load(records))[1:]
+
+
+@pytest.mark.parametrize(("loader", "way"), CASES)
+def test_a_file_of_documents_carries_the_logs_that_one_of_originals_does(loader, way):
+    records, ways = MADE[loader]
+    dialect = loaders()[loader].dialect
+    for record in records:
+        assert dialect([ways[way](record)]).carries == dialect([record]).carries
 
 
 @pytest.mark.parametrize("loader", MADE)

@@ -25,7 +25,6 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.cloudflare_elastic import as_written, taken_apart
 from grantlens.loaders.collected import OPENED, mostly_inside
 from grantlens.loaders.loader import Join, Loader
 
@@ -199,9 +198,7 @@ WHERE is_whole AND outcome IS NOT NULL AND meaning = 'revoke token' AND token IS
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Read the two bare shapes in one go; what does not fit is read with care afterwards."""
-    if any(map(taken_apart, sample)):
-        return replace(_fitted([]), decode=as_written)
-    if sample and all("ActionType" in record for record in sample):
+    if all("ActionType" in record for record in sample):
         fields, shape = _LOGPUSH, _LOGPUSH_SHAPE
     else:
         fields, shape = _EVENT, _API_SHAPE
@@ -212,7 +209,7 @@ LOADER = Loader(
     name="cloudflare",
     version=6,
     title="Cloudflare account audit log",
-    recognise=mostly_inside(lambda record: _is_event(record) or taken_apart(record)),
+    recognise=mostly_inside(_is_event),
     fields='"JSON"',
     dialect=_fitted,
     carries=("issuance", "revocation"),

@@ -27,8 +27,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.collected import mostly_inside, with_envelopes
-from grantlens.loaders.elastic import all_brought_back
-from grantlens.loaders.gitlab_elastic import as_written, taken_apart
 from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import text_moment
 
@@ -228,8 +226,6 @@ FROM known WHERE (starts_with(meaning, 'end ') OR meaning = 'user again') AND en
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """A file of calls shows neither issue nor revocation, nor every use: Git over HTTP is logged elsewhere."""
-    if any(map(taken_apart, sample)):
-        return replace(_fitted(all_brought_back(sample, as_written)), decode=as_written, dialect=None)
     if mostly_inside(_is_call)(sample):
         return replace(LOADER, carries=(), dialect=None)
     return LOADER
@@ -240,7 +236,7 @@ LOADER = with_envelopes(
         name="gitlab",
         version=6,
         title="GitLab audit events and API log",
-        recognise=mostly_inside(lambda record: _is_audit(record) or _is_call(record) or taken_apart(record)),
+        recognise=mostly_inside(lambda record: _is_audit(record) or _is_call(record)),
         fields=_FIELDS,
         dialect=_fitted,
         carries=("issuance", "revocation"),

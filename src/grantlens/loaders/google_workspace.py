@@ -29,14 +29,12 @@ What the mapping decides, and why:
 - **Coverage**: consents and calls stand in `token` only. A file of another application tells ends, but its silence shows nothing.
   Calls are logged in some editions only: a file without one says nothing of use.
 - `events` may be a list (Reports API), an object (Elastic), or its fields may stand on top (Panther, where
-  `parameters` is an object too, or Elastic's integration, see `google_workspace_elastic`).
+  `parameters` is an object too).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.elastic import all_brought_back
-from grantlens.loaders.google_workspace_elastic import as_written, taken_apart
 from grantlens.loaders.loader import Join, Loader
 
 _FIELDS = """{
@@ -54,8 +52,7 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 
     def is_activity(record: Mapping) -> bool:
         identity = record.get("id")
-        named = isinstance(identity, Mapping) and {"applicationName", "uniqueQualifier"} <= set(identity)
-        return named or taken_apart(record) is not None
+        return isinstance(identity, Mapping) and {"applicationName", "uniqueQualifier"} <= set(identity)
 
     return sum(map(is_activity, sample)) * 2 > len(sample)
 
@@ -297,8 +294,6 @@ HAVING bool_and(mistake IS NOT NULL)
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Let only what holds application `token` cover a time, and only what holds a call tell who called nothing."""
-    if any(map(taken_apart, sample)):
-        return replace(_fitted(all_brought_back(sample, as_written)), decode=as_written)
     names = [name for record in sample if _application(record) == "token" for name in _names(record)]
     told = [log for log in LOADER.carries if names and (log != "usage" or "activity" in names)]
     return replace(LOADER, carries=tuple(told), dialect=None)

@@ -40,7 +40,6 @@ from dataclasses import replace
 
 from grantlens.loaders.collected import mostly_inside
 from grantlens.loaders.loader import Join, Loader
-from grantlens.loaders.okta_elastic import as_written, taken_apart
 from grantlens.loaders.okta_event import AS_OKTA_SPELLS, EVENT, WITH_CARE, delivered, events_of, is_collected, is_event
 
 # A time is read only if it is written as one: nothing is guessed.
@@ -345,9 +344,7 @@ SELECT line_no, 'names no client' FROM party WHERE outcome IS NOT NULL AND meani
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Take events out of deliveries only where there are some, and put together only those that were taken apart."""
-    if any(map(taken_apart, sample)):
-        return replace(_spelled([]), decode=as_written, dialect=None)
+    """Take events out of deliveries only where there are some."""
     if any(delivered(record) is not None for record in sample):
         events = [event for record in sample for event in delivered(record) or [] if isinstance(event, Mapping)]
         bare = [record for record in sample if delivered(record) is None]
@@ -366,7 +363,7 @@ LOADER = Loader(
     name="okta",
     version=12,
     title="Okta System Log",
-    recognise=mostly_inside(lambda record: is_event(record) or taken_apart(record)),
+    recognise=mostly_inside(is_event),
     fields=EVENT,
     dialect=_fitted,
     carries=("issuance", "revocation"),

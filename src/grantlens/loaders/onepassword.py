@@ -16,12 +16,10 @@ are those of 1Password's reference, as known, and **not proven on a real record*
 they are rejected as no event of 1Password.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 from grantlens.loaders.collected import cell, mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
-from grantlens.loaders.onepassword_elastic import as_written, taken_apart
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -102,20 +100,13 @@ SELECT line_no, 'timestamp is no time'
 FROM event WHERE meaning IS NOT NULL AND "timestamp" IS NOT NULL AND happened_at IS NULL
 """
 
-
-def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Put together only what was taken apart."""
-    return replace(LOADER, decode=as_written, dialect=None) if any(map(taken_apart, sample)) else LOADER
-
-
 LOADER = with_envelopes(
     Loader(
         name="onepassword",
         version=6,
         title="1Password Events API",
-        recognise=mostly_inside(lambda record: _is_event(record) or taken_apart(record)),
+        recognise=mostly_inside(_is_event),
         fields=_FIELDS,
-        dialect=_fitted,
         carries=("issuance", "revocation"),
         makers=True,
         steps={"event": _EVENT},

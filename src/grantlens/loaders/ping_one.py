@@ -16,12 +16,10 @@ What the mapping decides, and why:
 - Proven on real records: all but `GRANT.CREATED` and failures of changes, which follow Ping's list of events.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 from grantlens.loaders.collected import mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
-from grantlens.loaders.ping_one_elastic import as_written, taken_apart
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -175,21 +173,14 @@ UNION ALL
 SELECT line_no, 'names no ' || split_part(meaning, ' ', 2) FROM known WHERE (starts_with(meaning, 'end ') OR meaning = 'enable application') AND ended IS NULL
 """
 
-
-def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Put together only what was taken apart."""
-    return replace(LOADER, decode=as_written, dialect=None) if any(map(taken_apart, sample)) else LOADER
-
-
 LOADER = with_envelopes(
     Loader(
         name="ping_one",
         version=5,
         title="PingOne audit activities",
-        recognise=mostly_inside(lambda record: _is_event(record) or taken_apart(record)),
+        recognise=mostly_inside(_is_event),
         fields=_FIELDS,
         glance=_GLANCE,
-        dialect=_fitted,
         carries=("issuance", "revocation"),
         steps={"event": _EVENT, "known": _KNOWN},
         issuance=_ISSUANCE,

@@ -22,13 +22,11 @@ guest_reactivated of its Java SDK. That page shows
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 
 from grantlens.loaders.collected import cell, mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
-from grantlens.loaders.slack_elastic import as_written, taken_apart
 from grantlens.loaders.written_time import moment
 
 _FIELDS = """{
@@ -181,21 +179,14 @@ UNION ALL
 SELECT line_no, 'date_create is missing' FROM party WHERE date_create IS NULL
 """
 
-
-def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Put together only what was taken apart."""
-    return replace(LOADER, decode=as_written, dialect=None) if any(map(taken_apart, sample)) else LOADER
-
-
 LOADER = with_envelopes(
     Loader(
         name="slack",
         version=7,
         title="Slack Audit Logs API",
-        recognise=mostly_inside(lambda record: _is_event(record) or taken_apart(record)),
+        recognise=mostly_inside(_is_event),
         fields=_FIELDS,
         glance='{"action": "VARCHAR"}',
-        dialect=_fitted,
         carries=("issuance", "revocation"),
         steps={"event": _EVENT, "party": _PARTY},
         issuance=_ISSUANCE,

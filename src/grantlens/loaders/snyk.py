@@ -15,12 +15,10 @@ are ignored; on others of them, people added and one removed. Deleting a service
 listed by collectors and by Snyk's API; its content, that of api.access, and who is meant by leaving is not proven.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 from grantlens.loaders.collected import mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
-from grantlens.loaders.snyk_elastic import as_written, taken_apart
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -114,20 +112,13 @@ UNION ALL
 SELECT line_no, 'created is no time' FROM detailed WHERE created IS NOT NULL AND happened_at IS NULL
 """
 
-
-def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Put together only what was taken apart."""
-    return replace(LOADER, decode=as_written, dialect=None) if any(map(taken_apart, sample)) else LOADER
-
-
 LOADER = with_envelopes(
     Loader(
         name="snyk",
         version=4,
         title="Snyk audit log",
-        recognise=mostly_inside(lambda record: _is_event(record) or taken_apart(record)),
+        recognise=mostly_inside(_is_event),
         fields=_FIELDS,
-        dialect=_fitted,
         carries=("issuance", "revocation"),
         steps={"event": _EVENT, "detailed": _DETAILED},
         issuance=_ISSUANCE,

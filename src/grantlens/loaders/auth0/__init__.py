@@ -44,7 +44,6 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.auth0 import elastic
 from grantlens.loaders.auth0.calls import ACT, ENDED_BY_CALL, GIVEN_BY_CALL, USAGE
 from grantlens.loaders.auth0.columns import as_written, is_flat, is_renamed
 from grantlens.loaders.auth0.exchanges import CONSENTED, EXCHANGES, ISSUED, REFUSED_EXCHANGES, REFUSED_TOKENS, TOKENS
@@ -162,11 +161,9 @@ WHERE happened_at IS NOT NULL AND meaning LIKE 'subject %' AND user_id IS NULL
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Read the two usual shapes in one go; what does not fit is read with care afterwards."""
-    flat = replace(LOADER, fields=EVENT, steps={**LOADER.steps, "shaped": FLAT_SHAPE}, otherwise=LOADER, dialect=None)
-    if any(map(elastic.taken_apart, sample)):
-        return replace(flat, decode=elastic.as_written)
     if any(is_flat(record) or is_renamed(record) for record in sample):
-        return replace(flat, decode=as_written)
+        steps = {**LOADER.steps, "shaped": FLAT_SHAPE}
+        return replace(LOADER, fields=EVENT, steps=steps, decode=as_written, otherwise=LOADER, dialect=None)
     if all(isinstance(record.get("data"), Mapping) for record in sample):
         fields, shape = f'{{"log_id": "VARCHAR", "data": {EVENT}}}', STREAM_SHAPE
     elif all({"type", "date"} <= record.keys() for record in sample):
@@ -182,11 +179,7 @@ LOADER = Loader(
     title="Auth0 tenant log",
     recognise=mostly(
         lambda record: (
-            _is_event(record)
-            or _is_original(record)
-            or elastic.taken_apart(record)
-            or is_renamed(record)
-            or (is_flat(record) and "type_s" in record)
+            _is_event(record) or _is_original(record) or is_renamed(record) or (is_flat(record) and "type_s" in record)
         )
     ),
     fields='"JSON"',

@@ -1,8 +1,7 @@
 """AWS CloudTrail: calls, the sessions and access keys that STS and IAM issue, and what ends them.
 
 `event` says how a record is written, `meaning` what a call means for access; then one file for each log: `keys_and_sessions` what is issued,
-`calls` what is used, `ends` what is ended; `elastic` puts together what Elastic took apart. What policies say of access, and whose sessions
-they cut off, stands in `policies`.
+`calls` what is used, `ends` what is ended. What policies say of access, and whose sessions they cut off, stands in `policies`.
 
 What the mapping decides for all of them, and why:
 
@@ -21,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.aws_cloudtrail.calls import USAGE
-from grantlens.loaders.aws_cloudtrail.elastic import as_written, taken_apart
 from grantlens.loaders.aws_cloudtrail.ends import REVOCATION
 from grantlens.loaders.aws_cloudtrail.event import EVENT_STEP, FIELDS, NESTED, SPELLED, is_event, place
 from grantlens.loaders.aws_cloudtrail.keys_and_sessions import ISSUANCE, MEANT
@@ -58,8 +56,6 @@ SELECT line_no, 'userIdentity or the request cannot be read' FROM known WHERE me
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Look for the event where it is; one that lies bare among others is read all the same."""
-    if any(map(taken_apart, sample)):
-        return replace(LOADER, decode=as_written, dialect=None)
     found = next(filter(None, map(place, (record for record in sample if not is_event(record)))), None)
     if found is None:
         return LOADER
@@ -71,7 +67,7 @@ LOADER = Loader(
     name="aws_cloudtrail",
     version=11,
     title="AWS CloudTrail",
-    recognise=mostly(lambda record: is_event(record) or place(record) is not None or taken_apart(record) is not None),
+    recognise=mostly(lambda record: is_event(record) or place(record) is not None),
     fields=FIELDS,
     dialect=_fitted,
     # Of issuance not the keys of console sessions, nor those that another account's trail holds.

@@ -1,7 +1,7 @@
 """Microsoft 365 unified audit log: consents, keys and their ends in the directory; what apps and agents did with mail and files.
 
 `record` says how a record is written, `directory` what a change of the directory says; then one file for each log: `consents_and_keys`,
-`mail_and_files`, `ends`. `agents` reads what Copilot and agents did, `elastic` what Elastic took apart.
+`mail_and_files`, `ends`. `agents` reads what Copilot and agents did.
 
 What the mapping decides for all of them, and why:
 
@@ -18,7 +18,6 @@ from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.microsoft_365.agents import ABOUT_AGENTS
 from grantlens.loaders.microsoft_365.consents_and_keys import ISSUANCE, ISSUED
 from grantlens.loaders.microsoft_365.directory import CHANGE, PARTY
-from grantlens.loaders.microsoft_365.elastic import as_written, taken_apart
 from grantlens.loaders.microsoft_365.ends import ENDED, REVOCATION
 from grantlens.loaders.microsoft_365.mail_and_files import USAGE
 from grantlens.loaders.microsoft_365.record import EVENT_STEP, FIELDS, NESTED, SPELLED, is_audit
@@ -73,8 +72,6 @@ WHERE happened_at IS NULL OR coalesce(activity, '') = ''
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Look for the record where it is; one that lies bare among others is read all the same."""
-    if any(map(taken_apart, sample)):
-        return replace(LOADER, decode=as_written, dialect=None)
     bare = sum("Workload" in record and "CreationTime" in record for record in sample)
     for name, (fields, spelled) in NESTED.items():
         if any(name in record for record in sample) and 2 * bare < len(sample):

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 from grantlens.loaders.elastic import at
 from grantlens.loaders.microsoft_365.agents import AGENT, AS_TABLE, INTERACTIONS, OF_TABLE, READ_FOR_AGENTS
-from grantlens.loaders.microsoft_365.elastic import taken_apart
 from grantlens.loaders.microsoft_change import NOBODY
 from grantlens.loaders.microsoft_entra.token_id import issue_time, uti
 from grantlens.loaders.written_time import text_moment
@@ -37,9 +36,9 @@ def is_text(text: object) -> bool:
 
 
 def is_audit(record: Mapping) -> bool:
-    """Tell an audit record by the names that all workloads share, bare, as text inside what a tool exported, or as Elastic took it apart."""
+    """Tell an audit record by the names that all workloads share, bare, or as text inside what a tool exported."""
     text = record.get("AuditData") or at(record, "event", "original") or record.get("message")
-    if taken_apart(record) or is_text(text):
+    if is_text(text):
         return True
     inner = record.get("auditData")
     names = (inner if isinstance(inner, Mapping) else record).keys()

@@ -3,16 +3,15 @@
 One file for each log: `signins`, `audit`, `graph_activity`; `shape` brings the three ways in which they
 are exported to one list of columns, `hunting` Defender's tables of Graph calls and sign-ins to those of the logs, `token_id` the four ways of
 writing a token's id to one, `powershell` the names that Graph's PowerShell gives to those of Graph. A record inside that of a collector
-(Elastic's Azure logs) is taken out first, and what Elastic took apart is put together by `elastic`.
+(Elastic's Azure logs) is taken out first.
 """
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from grantlens.loaders.collected import OPENED, mostly_inside, opened
-from grantlens.loaders.elastic import all_brought_back
 from grantlens.loaders.loader import Join, Loader
-from grantlens.loaders.microsoft_entra import audit, elastic, graph_activity, hunting, powershell, signins
+from grantlens.loaders.microsoft_entra import audit, graph_activity, hunting, powershell, signins
 from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, structure
 
 _IGNORED = """
@@ -62,12 +61,6 @@ def _dialect(sample: Sequence[Mapping]) -> Loader:
     """
     if any(map(powershell.is_saved, sample)):
         return replace(_dialect(list(map(powershell.outside, sample))), split=powershell.split)
-    if any(map(elastic.taken_apart, sample)):
-        return replace(
-            _fitted(all_brought_back(sample, elastic.as_written), KINDS, _LOADER.carries),
-            decode=elastic.as_written,
-            dialect=None,
-        )
     inner = [opened(record) for record in sample]
     kinds = {kind for kind in map(_kind, inner) if kind}
     if "hunting" in kinds:
@@ -111,7 +104,7 @@ _LOADER = Loader(
     name="microsoft_entra",
     version=19,
     title="Microsoft Entra sign-ins, directory audit and Graph activity",
-    recognise=mostly_inside(lambda record: _kind(record) or elastic.taken_apart(record)),
+    recognise=mostly_inside(_kind),
     fields="",
     carries=("issuance", "usage", "revocation"),
     makers=True,

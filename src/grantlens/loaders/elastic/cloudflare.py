@@ -7,32 +7,27 @@ it the digest of a global API key that was rotated; that the new one was created
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, brought_back
+from grantlens.loaders.elastic import at, taken_from
 
 _NAMES = {"api_key_created": "API_key_created", "api_key_view": "API_key_view", "rotate_api_key": "rotate_API_key"}
 """Actions that Cloudflare does not write in small letters."""
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
-    """Return what Elastic's pipeline made of an event, None if this is none of its documents, or the original is there: it may be Logpush's."""
-    kept = None if isinstance(at(record, "event", "original"), str) else at(record, "cloudflare", "audit")
+    """Return what Elastic's pipeline made of an event, None if this is none of its documents."""
+    kept = taken_from(record, "cloudflare", "audit")
     told = isinstance(at(record, "event", "action"), str) and isinstance(at(record, "event", "outcome"), str)
-    return kept if isinstance(kept, Mapping) and told and "@timestamp" in record else None
+    return kept if told and "@timestamp" in record else None
 
 
-def as_written(line: str) -> str:
-    """Return the event as Cloudflare wrote it, as far as it is read; a line that holds none as it is.
+def as_written(record: Mapping, kept: Mapping) -> Mapping:
+    """Return the record as its provider wrote it, as far as it is read.
 
     Examples
     --------
-    >>> event = '{"@timestamp": "2026-07-01T10:00:00Z", "event": {"action": "token_roll", "outcome": "success"}, '
-    >>> as_written(event + '"cloudflare": {"audit": {"resource": {"id": "1"}}}}')[:91]
-    '{"when": "2026-07-01T10:00:00Z", "action": {"type": "token_roll", "result": true}, "actor":'
+    >>> as_written({"@timestamp": "2026-07-01T10:00:00Z", "event": {"action": "token_roll", "outcome": "success"}}, {})["action"]
+    {'type': 'token_roll', 'result': True}
     """
-    return brought_back(line, "action", taken_apart, _event)
-
-
-def _event(record: Mapping, kept: Mapping) -> Mapping:
     action = record["event"]["action"]
     return {
         "id": at(record, "event", "id"),

@@ -7,7 +7,7 @@ stand there by their names, in which a dot or blank became `_`. What the Elastic
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, brought_back, taken_from
+from grantlens.loaders.elastic import at, taken_from
 
 _OUTSIDE = {
     "Id": ("event", "id"),
@@ -38,18 +38,14 @@ def taken_apart(record: Mapping) -> Mapping | None:
     return audit if audit is not None and "RecordType" in audit else None
 
 
-def as_written(line: str) -> str:
-    """Return the record as Microsoft wrote it, as far as it is read; a line that holds none as it is.
+def as_written(record: Mapping, audit: Mapping) -> Mapping:
+    """Return the record as its provider wrote it, as far as it is read.
 
     Examples
     --------
-    >>> as_written('{"event": {"action": "Add user.", "id": "7"}, "o365": {"audit": {"RecordType": "8"}}}')
-    '{"Id": "7", "Operation": "Add user.", "RecordType": "8"}'
+    >>> as_written({"event": {"action": "Add user."}}, {"RecordType": "8"})["Operation"]
+    'Add user.'
     """
-    return brought_back(line, taken_apart, _record)
-
-
-def _record(record: Mapping, audit: Mapping) -> Mapping:
     written: dict[str, Any] = {name: at(record, *path) for name, path in _OUTSIDE.items()} | dict(audit)
     operation = written.get("Operation")
     if isinstance(operation, str):

@@ -6,30 +6,26 @@ them; empty values are gone, and so is when an event that says when it happened 
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, brought_back
+from grantlens.loaders.elastic import at, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipelines made of a line, None if this is none of their documents."""
-    kept = record.get("gitlab")
     for stream, own in (("audit", "entity_type"), ("api", "route")):
-        if isinstance(at(kept, stream, own), str):
-            return at(kept, stream)
+        kept = taken_from(record, "gitlab", stream)
+        if isinstance(at(kept, own), str):
+            return kept
     return None
 
 
-def as_written(line: str) -> str:
-    """Return the line as GitLab wrote it, as far as it is read; one that holds none as it is.
+def as_written(record: Mapping, kept: Mapping) -> Mapping:
+    """Return the record as its provider wrote it, as far as it is read.
 
     Examples
     --------
-    >>> as_written('{"user": {"id": "1"}, "gitlab": {"audit": {"created_at": "2026-07-01T10:00:00Z", "entity_type": "User"}}}')
-    '{"created_at": "2026-07-01T10:00:00Z", "entity_type": "User", "author_id": "1"}'
+    >>> as_written({"user": {"id": "1"}}, {"entity_type": "User"})["author_id"]
+    '1'
     """
-    return brought_back(line, "time", taken_apart, _line)
-
-
-def _line(record: Mapping, kept: Mapping) -> Mapping:
     who, name = at(record, "user", "id"), at(record, "user", "name")
     address = at(kept, "meta", "remote_ip")
     if "route" not in kept:

@@ -6,27 +6,23 @@ Where it fails on an event without an address, the time stays where it was, and 
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, brought_back
+from grantlens.loaders.elastic import at, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipeline made of an event, None if this is none of its documents."""
-    kept = record.get("onepassword")
+    kept = taken_from(record, "onepassword")
     return kept if isinstance(at(kept, "uuid"), str) and isinstance(at(record, "event", "action"), str) else None
 
 
-def as_written(line: str) -> str:
-    """Return the event as 1Password wrote it, as far as it is read; a line that holds none as it is.
+def as_written(record: Mapping, kept: Mapping) -> Mapping:
+    """Return the record as its provider wrote it, as far as it is read.
 
     Examples
     --------
-    >>> as_written('{"@timestamp": "2026-07-01T10:00:00Z", "event": {"action": "suspend"}, "onepassword": {"uuid": "1", "object_type": "user"}}')
-    '{"uuid": "1", "object_type": "user", "timestamp": "2026-07-01T10:00:00Z", "action": "suspend", "actor_details": {}, "session": {}}'
+    >>> as_written({"event": {"action": "suspend"}}, {"uuid": "1", "object_type": "user"})["action"]
+    'suspend'
     """
-    return brought_back(line, "uuid", taken_apart, _event)
-
-
-def _event(record: Mapping, kept: Mapping) -> Mapping:
     action = at(record, "event", "action")
     return {
         **kept,

@@ -8,7 +8,7 @@ whose session calls stand in one place. Whom a session of the Identity Center or
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, brought_back, in_camel_case, taken_from
+from grantlens.loaders.elastic import at, in_camel_case, taken_from
 
 _OUTSIDE = {
     "eventID": ("event", "id"),
@@ -27,18 +27,14 @@ def taken_apart(record: Mapping) -> Mapping | None:
     return kept if isinstance(at(kept, "user_identity"), Mapping) and "@timestamp" in record else None
 
 
-def as_written(line: str) -> str:
-    """Return the event as AWS wrote it, as far as it is read; a line that holds none as it is.
+def as_written(record: Mapping, kept: Mapping) -> Mapping:
+    """Return the record as its provider wrote it, as far as it is read.
 
     Examples
     --------
-    >>> as_written('{"@timestamp": "2026-07-01T10:00:00Z", "event": {"action": "GetUser"}, "aws": {"cloudtrail": {"user_identity": {"type": "Root"}}}}')
-    '{"userIdentity": {"type": "Root"}, "eventTime": "2026-07-01T10:00:00Z", "eventName": "GetUser"}'
+    >>> as_written({"event": {"action": "GetUser"}}, {"user_identity": {"type": "Root"}})["eventName"]
+    'GetUser'
     """
-    return brought_back(line, taken_apart, _event)
-
-
-def _event(record: Mapping, kept: Mapping) -> Mapping:
     flattened = kept.get("flattened")
     return {
         **in_camel_case({name: value for name, value in kept.items() if name != "flattened"}),

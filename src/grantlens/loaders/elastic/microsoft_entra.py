@@ -7,54 +7,50 @@ Elastic Common Schema has them. The times of calls are cut to milliseconds, whic
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, brought_back, in_camel_case, taken_from
-from grantlens.loaders.microsoft_entra.shape import CATEGORIES
-
-_READ = {category: kind for kind, categories in CATEGORIES.items() for category in categories}
+from grantlens.loaders.elastic import at, in_camel_case, taken_from
 
 _RENAMED = {"activity_datetime": "activityDateTime", "created_at": "createdDateTime", "c_sid": "c_Sid"}
 """Names that are not those of Azure with `_`."""
 
-_OUTSIDE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "sign-in": {"createdDateTime": ("@timestamp",), "userAgent": ("user_agent", "original")},
-    "audit": {"result": ("event", "outcome")},
-    "activity": {
-        "requestId": ("http", "request", "id"),
-        "requestMethod": ("http", "request", "method"),
-        "requestUri": ("url", "original"),
-        "responseStatusCode": ("http", "response", "status_code"),
-        "responseSizeBytes": ("http", "response", "bytes"),
-        "userAgent": ("user_agent", "original"),
-        "userId": ("user", "id"),
-        "timeGenerated": ("@timestamp",),
-    },
+_OF_CALLS = {
+    "requestId": ("http", "request", "id"),
+    "requestMethod": ("http", "request", "method"),
+    "requestUri": ("url", "original"),
+    "responseStatusCode": ("http", "response", "status_code"),
+    "responseSizeBytes": ("http", "response", "bytes"),
+    "userAgent": ("user_agent", "original"),
+    "userId": ("user", "id"),
+    "timeGenerated": ("@timestamp",),
 }
-"""Where the pipeline of each log puts a field."""
+_OUTSIDE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "signinlogs": {"createdDateTime": ("@timestamp",), "userAgent": ("user_agent", "original")},
+    "auditlogs": {"result": ("event", "outcome")},
+    "graphactivitylogs": _OF_CALLS,
+    "aadgraphactivitylogs": _OF_CALLS,
+}
+"""The streams that are read, and where the pipeline of each puts a field."""
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipeline made of a record, None if this is none of its documents."""
-    for inner in (taken_from(record, "azure") or {}).values():
-        category = at(inner, "category")
-        if isinstance(category, str) and category in _READ and isinstance(inner.get("properties"), Mapping):
-            return inner
+    for stream in _OUTSIDE:
+        kept = taken_from(record, "azure", stream)
+        if isinstance(at(kept, "properties"), Mapping):
+            return kept
     return None
 
 
-def as_written(line: str) -> str:
-    """Return the record as Azure wrote it, as far as it is read; a line that holds none as it is.
+def as_written(record: Mapping, stream: Mapping) -> Mapping:
+    """Return the record as its provider wrote it, as far as it is read.
 
     Examples
     --------
-    >>> as_written('{"azure": {"tenant_id": "t", "signinlogs": {"category": "SignInLogs", "properties": {"app_id": "a"}}}}')
-    '{"category": "SignInLogs", "properties": {"appId": "a"}, "tenantId": "t"}'
+    >>> stream = {"category": "SignInLogs", "properties": {"app_id": "a"}}
+    >>> as_written({"azure": {"tenant_id": "t", "signinlogs": stream}}, stream)["properties"]
+    {'appId': 'a'}
     """
-    return brought_back(line, taken_apart, _record)
-
-
-def _record(record: Mapping, stream: Mapping) -> Mapping:
-    outside = {name: at(record, *path) for name, path in _OUTSIDE[_READ[stream["category"]]].items()}
-    properties = outside | dict(_properties(stream["properties"]))
+    paths = next(paths for name, paths in _OUTSIDE.items() if at(record, "azure", name) is stream)
+    properties = {name: at(record, *path) for name, path in paths.items()} | dict(_properties(stream["properties"]))
     return {
         **{name: inner for name, inner in in_camel_case(stream).items() if name != "properties"},
         "properties": {name: inner for name, inner in properties.items() if inner is not None},

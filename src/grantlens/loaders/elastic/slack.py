@@ -6,29 +6,25 @@ Schema has them. Of the details next to nothing is kept: to which scopes an app 
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, brought_back
+from grantlens.loaders.elastic import at, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipeline made of an event, None if this is none of its documents."""
-    kept = at(record, "slack", "audit")
+    kept = taken_from(record, "slack", "audit")
     told = isinstance(at(kept, "entity", "entity_type"), str) and isinstance(at(record, "event", "action"), str)
     return kept if told and "@timestamp" in record else None
 
 
-def as_written(line: str) -> str:
-    """Return the event as Slack wrote it, as far as it is read; a line that holds none as it is.
+def as_written(record: Mapping, kept: Mapping) -> Mapping:
+    """Return the record as its provider wrote it, as far as it is read.
 
     Examples
     --------
-    >>> event = '{"@timestamp": "2026-07-01T10:00:00Z", "event": {"action": "app_installed"}, '
-    >>> as_written(event + '"slack": {"audit": {"entity": {"entity_type": "app", "id": "A1"}}}}')[:75]
-    '{"date_create": "2026-07-01T10:00:00Z", "action": "app_installed", "actor":'
+    >>> document = {"@timestamp": "2026-07-01T10:00:00Z", "event": {"action": "app_installed"}}
+    >>> as_written(document, {"entity": {"entity_type": "app", "id": "A1"}})["entity"]
+    {'type': 'app', 'app': {'id': 'A1'}}
     """
-    return brought_back(line, "date_create", taken_apart, _event)
-
-
-def _event(record: Mapping, kept: Mapping) -> Mapping:
     kind = at(kept, "entity", "entity_type")
     thing = {name: value for name, value in kept["entity"].items() if name != "entity_type"}
     return {

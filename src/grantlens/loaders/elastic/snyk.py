@@ -6,28 +6,24 @@ Schema has them; empty values are gone.
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, brought_back
+from grantlens.loaders.elastic import at, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipelines made of an event, None if this is none of their documents."""
-    kept = at(record, "snyk", "audit_logs") or at(record, "snyk", "audit")
+    kept = taken_from(record, "snyk", "audit_logs") or taken_from(record, "snyk", "audit")
     action = at(record, "event", "action")
-    return kept if isinstance(kept, Mapping) and isinstance(action, str) and "." in action else None
+    return kept if isinstance(action, str) and "." in action else None
 
 
-def as_written(line: str) -> str:
-    """Return the event as Snyk wrote it, as far as it is read; a line that holds none as it is.
+def as_written(record: Mapping, kept: Mapping) -> Mapping:
+    """Return the record as its provider wrote it, as far as it is read.
 
     Examples
     --------
-    >>> as_written('{"@timestamp": "2026-07-01T10:00:00Z", "event": {"action": "api.access"}, "snyk": {"audit_logs": {"org_id": "o"}}}')
-    '{"org_id": "o", "event": "api.access", "created": "2026-07-01T10:00:00Z"}'
+    >>> as_written({"event": {"action": "api.access"}}, {"org_id": "o"})["event"]
+    'api.access'
     """
-    return brought_back(line, "created", taken_apart, _event)
-
-
-def _event(record: Mapping, kept: Mapping) -> Mapping:
     return {
         "userId": at(record, "user", "id"),
         "groupId": at(record, "user", "group", "id"),

@@ -6,7 +6,7 @@ debug data is there once more, as Okta wrote it (`flattened`), or instead of it,
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, brought_back, in_camel_case, taken_from
+from grantlens.loaders.elastic import at, in_camel_case, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
@@ -15,18 +15,14 @@ def taken_apart(record: Mapping) -> Mapping | None:
     return kept if isinstance(at(kept, "event_type"), str) and "@timestamp" in record else None
 
 
-def as_written(line: str) -> str:
-    """Return the event as Okta wrote it, as far as it is read; a line that holds none as it is.
+def as_written(record: Mapping, kept: Mapping) -> Mapping:
+    """Return the record as its provider wrote it, as far as it is read.
 
     Examples
     --------
-    >>> as_written('{"@timestamp": "2026-07-01T10:00:00Z", "okta": {"event_type": "app.oauth2.token.revoke", "actor": {"display_name": "Ada"}}}')
-    '{"eventType": "app.oauth2.token.revoke", "actor": {"displayName": "Ada"}, "published": "2026-07-01T10:00:00Z"}'
+    >>> as_written({"@timestamp": "2026-07-01T10:00:00Z"}, {"event_type": "app.oauth2.token.revoke"})
+    {'eventType': 'app.oauth2.token.revoke', 'published': '2026-07-01T10:00:00Z'}
     """
-    return brought_back(line, taken_apart, _event)
-
-
-def _event(record: Mapping, kept: Mapping) -> Mapping:
     event = in_camel_case(kept) | {"published": record["@timestamp"]}
     if (address := at(kept, "client", "ip")) is not None:
         event["client"]["ipAddress"] = address

@@ -7,7 +7,7 @@ leave the code, those after it keep it beside (`type_id`).
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, brought_back
+from grantlens.loaders.elastic import at, taken_from
 
 _MEANINGS = {
     "f": "Failed login",
@@ -55,22 +55,19 @@ _CODES = {meaning: code for code, meaning in _MEANINGS.items()}
 
 def taken_apart(record: Mapping) -> Mapping | None:
     """Return what Elastic's pipeline made of an event, None if this is none of its documents."""
-    kept = at(record, "auth0", "logs", "data")
-    return kept if isinstance(at(kept, "type"), str) and "date" in kept else None
+    kept = taken_from(record, "auth0", "logs", "data")
+    return kept if kept is not None and isinstance(kept.get("type"), str) and "date" in kept else None
 
 
-def as_written(line: str) -> str:
-    """Return the event as Auth0 wrote it, as far as it is read; a line that holds none as it is.
+def as_written(record: Mapping, kept: Mapping) -> Mapping:
+    """Return the record as its provider wrote it, as far as it is read.
 
     Examples
     --------
-    >>> as_written('{"event": {"id": "1"}, "auth0": {"logs": {"data": {"date": "2026-07-01T10:00:00Z", "type": "Failed login"}}}}')
-    '{"log_id": "1", "date": "2026-07-01T10:00:00Z", "type": "f"}'
+    >>> document = {"event": {"id": "1"}, "auth0": {"logs": {"data": {"date": "2026-07-01T10:00:00Z", "type": "Failed login"}}}}
+    >>> as_written(document, document["auth0"]["logs"]["data"])["type"]
+    'f'
     """
-    return brought_back(line, "log_id", taken_apart, _event)
-
-
-def _event(record: Mapping, kept: Mapping) -> Mapping:
     return {
         "log_id": at(record, "event", "id"),
         "ip": at(record, "source", "ip"),
