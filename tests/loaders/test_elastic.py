@@ -13,6 +13,7 @@ from grantlens.loaders import loaders
 from tests.loaders import (
     test_auth0,
     test_aws_cloudtrail,
+    test_box,
     test_cloudflare,
     test_gitlab,
     test_google_workspace,
@@ -20,6 +21,7 @@ from tests.loaders import (
     test_okta,
     test_onepassword,
     test_ping_one,
+    test_salesforce,
     test_slack,
     test_snyk,
 )
@@ -452,6 +454,41 @@ def cloudflare(record, twice=False):
     )
 
 
+def box(record, failed=False):
+    """Do what the pipeline of `box_events.events` does; it takes the time as one of the first half of the day, and may fail early."""
+    kept = without_empty(json.loads(json.dumps(record)))
+    if failed:
+        kept["session"] = {"id": kept.pop("session_id")}
+        del kept["type"]
+        return {"@timestamp": "2026-07-02T00:00:00Z", "ecs": {}, "event": {"kind": "pipeline_error"}, "box": kept}
+    source = kept.get("source", {})
+    kind, name = source.pop("type", None), source.pop("name", None)
+    kept.pop("type", None)
+    return without_empty(
+        {
+            "@timestamp": "2026-07-01T00:00:00.000Z",
+            "ecs": {"version": "8.11.0"},
+            "event": {"kind": "event", "action": kept.pop("event_type"), "id": kept.pop("event_id", None)},
+            "client": {"ip": kept.pop("ip_address", None)},
+            "file": {"type": kind, "directory" if kind == "folder" else "name": name},
+            "box": {**kept, "session": {"id": kept.pop("session_id", None)}},
+        }
+    )
+
+
+def salesforce(record):
+    """Do what the pipeline of `salesforce.setupaudittrail` does."""
+    return without_empty(
+        {
+            "@timestamp": record["CreatedDate"].replace("+0000", "Z"),
+            "ecs": {"version": "8.11.0"},
+            "event": {"action": record["Action"], "id": record["Id"], "kind": "event"},
+            "user": {"id": record["CreatedById"]},
+            "salesforce": {"setup_audit_trail": snaked(record, "CreatedById", "Display", "Section", "DelegateUser")},
+        }
+    )
+
+
 ENTRA = [
     test_microsoft_entra.sign_in(),
     test_microsoft_entra.sign_in("ServicePrincipalSignInLogs", number=2, userId=None, scope_info=""),
@@ -547,7 +584,43 @@ CLOUDFLARE = [
         "token_revoke", id="8", result=False, token_name="ci", token_tag="t", new_token_status="deleted"
     ),
 ]
+BOX = [
+    test_box.event(kind, details, number=number, source=source, session_id="s-1")
+    for number, (kind, details, source) in enumerate(
+        (
+            ("USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", test_box.SERVICE, None),
+            ("DOWNLOAD", json.dumps(test_box.SERVICE), {"item_id": "99", "item_type": "file"}),
+            ("PREVIEW", test_box.SERVICE, {"id": "98", "type": "folder", "name": "plans"}),
+            ("ACCESS_GRANTED", None, None),
+            ("ACCESS_REVOKED", None, None),
+            ("APPLICATION_PUBLIC_KEY_ADDED", test_box.SERVICE, {"id": "key-1", "type": "key"}),
+            ("APPLICATION_PUBLIC_KEY_ADDED", None, {"type": "application", "name": "Nightly", "api_key": "client-1"}),
+            ("APPLICATION_PUBLIC_KEY_DELETED", test_box.SERVICE, {"id": "key-1", "type": "key"}),
+            ("DELETE_USER", None, {"id": "8", "type": "user", "name": "Bob"}),
+            ("OAUTH2_ACCESS_TOKEN_REVOKE", test_box.SERVICE, None),
+            ("REMOVE_LOGIN_ACTIVITY_DEVICE", test_box.SERVICE, None),
+            ("LOGIN", test_box.SERVICE, None),
+            ("COPY", None, {"id": "98", "type": "folder", "name": "plans"}),
+        )
+    )
+]
+SALESFORCE = [
+    test_salesforce.setup(action, display, number=number)
+    for number, (action, display) in enumerate(
+        {
+            "insertConnectedApplication": "Installed Connected App My App to Salesforce",
+            "changeOauthDefaultScope": "Changed connected app My App scopes from null to full, refresh_token",
+            "unblockConnectedApplication": "Unblocked Connected App My App to Salesforce",
+            "blockConnectedApplication": "Blocked Connected App My App",
+            "deleteConnectedApplication": "Uninstalled Connected App My App",
+            "deactivateduser": "Deactivated user Bo (UserID: [005aB0000000Xyz])",
+            "frozeuser": "Froze user Bo",
+        }.items()
+    )
+]
 MADE = {
+    "salesforce": (SALESFORCE, (salesforce,)),
+    "box": (BOX, (box, lambda record: box(record, failed=True))),
     "cloudflare": (CLOUDFLARE, (cloudflare, lambda record: cloudflare(record, twice=True))),
     "snyk": (SNYK, (snyk, lambda record: snyk(record, stream="audit"))),
     "gitlab": (GITLAB, (gitlab,)),
@@ -564,7 +637,7 @@ MADE = {
     "slack": (SLACK, (slack,)),
 }
 """Records of each loader's tests, and what Elastic's pipelines make of one."""
-WITHOUT_USE = {"cloudflare", "onepassword"}
+WITHOUT_USE = {"cloudflare", "onepassword", "salesforce"}
 """Whose log has no calls, or not in the records that an integration knows."""
 CASES = [
     pytest.param(loader, number, id=f"{loader}-{number}")
@@ -572,6 +645,7 @@ CASES = [
     for number, _ in enumerate(ways)
 ]
 REAL = {
+    "salesforce": ("elastic-setupaudittrail.json",),
     "cloudflare": ("elastic-audit.ndjson",),
     "gitlab": ("elastic-audit.ndjson",),
     "auth0": tuple(test_auth0.EXPECTED),
@@ -674,6 +748,36 @@ def test_the_delivered_pages_of_a_real_trail(shared, load):
     assert len(records) > 1000
     records = [without_what_is_lost("aws_cloudtrail", record) for record in records]
     assert told(load(list(map(aws, records)))) == told(load(records))
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        "aws_cloudtrail",
+        "cloudflare",
+        "gitlab",
+        "google_workspace",
+        "okta",
+        "onepassword",
+        "ping_one",
+        "salesforce",
+        "slack",
+        "snyk",
+    ],
+)
+def test_a_document_on_which_a_pipeline_failed_is_not_dated_by_its_arrival(load, loader):
+    records, (way, *_) = MADE[loader]
+    documents = [way(record) | {"error": {"message": "unable to parse date"}} for record in records]
+    rows = [row for rows in load(documents, loader=loader).rows.values() for row in rows]
+    assert all("created_at" in records[row["line_no"] - 1] for row in rows)
+
+
+def test_a_time_that_was_taken_for_milliseconds_is_none(load):
+    loaded = load(
+        [cloudflare(record) | {"@timestamp": "1970-01-21T15:08:40.000Z"} for record in CLOUDFLARE], loader="cloudflare"
+    )
+    assert not any(loaded.rows.values())
+    assert {row["reason"] for row in loaded.rejected} == {"when is missing"}
 
 
 @pytest.mark.parametrize("loader", MADE)

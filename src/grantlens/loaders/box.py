@@ -179,7 +179,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="box",
-    version=5,
+    version=6,
     title="Box enterprise events",
     recognise=mostly(_is_event),
     fields=_FIELDS,

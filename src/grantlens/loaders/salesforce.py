@@ -369,7 +369,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=11,
+    version=12,
     title="Salesforce event log files, login events, login history and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,

@@ -82,6 +82,18 @@ def taken_from(document: Mapping, *path: str) -> Mapping | None:
     return inner if isinstance(inner, Mapping) and _original(document) is None else None
 
 
+def happened_at(document: Mapping) -> Any:
+    """Return the time of a document, None where its pipeline failed on something: then it may be that of its arrival.
+
+    Examples
+    --------
+    >>> happened_at({"@timestamp": "2026-07-01T10:00:00Z"})
+    '2026-07-01T10:00:00Z'
+    >>> happened_at({"@timestamp": "2026-07-01T10:00:00Z", "error": {"message": "unable to parse date"}})
+    """
+    return document.get("@timestamp") if at(document, "error", "message") is None else None
+
+
 def at(record: Any, *path: str) -> Any:
     """Return what stands at a path of names, None if nothing does.
 

@@ -8,11 +8,10 @@ whose session calls stand in one place. Whom a session of the Identity Center or
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, in_camel_case, taken_from
+from grantlens.loaders.elastic import at, happened_at, in_camel_case, taken_from
 
 _OUTSIDE = {
     "eventID": ("event", "id"),
-    "eventTime": ("@timestamp",),
     "eventSource": ("event", "provider"),
     "eventName": ("event", "action"),
     "sourceIPAddress": ("source", "address"),
@@ -39,6 +38,7 @@ def as_written(record: Mapping, kept: Mapping) -> Mapping:
     return {
         **in_camel_case({name: value for name, value in kept.items() if name != "flattened"}),
         **{name: at(record, *path) for name, path in _OUTSIDE.items()},
+        "eventTime": happened_at(record),
         "userIdentity": _identity(record, kept.get("user_identity")),
         "requestParameters": at(flattened, "request_parameters"),
         "responseElements": at(flattened, "response_elements"),

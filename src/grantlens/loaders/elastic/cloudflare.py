@@ -7,7 +7,7 @@ it the digest of a global API key that was rotated; that the new one was created
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, taken_from
+from grantlens.loaders.elastic import at, happened_at, taken_from
 
 _NAMES = {"api_key_created": "API_key_created", "api_key_view": "API_key_view", "rotate_api_key": "rotate_API_key"}
 """Actions that Cloudflare does not write in small letters."""
@@ -28,10 +28,11 @@ def as_written(record: Mapping, kept: Mapping) -> Mapping:
     >>> as_written({"@timestamp": "2026-07-01T10:00:00Z", "event": {"action": "token_roll", "outcome": "success"}}, {})["action"]
     {'type': 'token_roll', 'result': True}
     """
-    action = record["event"]["action"]
+    action, time = record["event"]["action"], happened_at(record)
     return {
         "id": at(record, "event", "id"),
-        "when": record["@timestamp"],
+        # Logpush may write seconds or nanoseconds, which the pipeline takes for milliseconds
+        "when": time if str(time).startswith("2") else None,
         "action": {"type": _NAMES.get(action, action), "result": record["event"]["outcome"] == "success"},
         "actor": {
             "id": at(record, "user", "id"),

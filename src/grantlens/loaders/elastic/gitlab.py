@@ -6,7 +6,7 @@ them; empty values are gone, and so is when an event that says when it happened 
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, taken_from
+from grantlens.loaders.elastic import at, happened_at, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
@@ -31,7 +31,7 @@ def as_written(record: Mapping, kept: Mapping) -> Mapping:
     if "route" not in kept:
         return {
             **kept,
-            "time": None if "created_at" in kept else record.get("@timestamp"),
+            "time": None if "created_at" in kept else happened_at(record),
             "author_id": who,
             "author_name": name,
             "meta.remote_ip": address or at(record, "client", "ip"),
@@ -39,7 +39,7 @@ def as_written(record: Mapping, kept: Mapping) -> Mapping:
     hops = at(record, "source", "ip")
     return {
         **kept,
-        "time": kept.get("time") or record.get("@timestamp"),
+        "time": kept.get("time") or happened_at(record),
         "status": at(record, "http", "response", "status_code"),
         "method": at(record, "http", "request", "method"),
         "path": at(record, "url", "path"),

@@ -7,7 +7,7 @@ Schema has them. What admins did, and accounts that Google switched off, are str
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, taken_from
+from grantlens.loaders.elastic import at, happened_at, taken_from
 
 _RENAMED = {"client": {"id": "client_id", "type": "client_type"}, "scope": {"value": "scope", "data": "scope_data"}}
 """Parameters of which the pipeline makes two levels."""
@@ -41,7 +41,7 @@ def as_written(record: Mapping, token: Mapping) -> Mapping:
         ]
     return {
         "id": _filled(
-            time=at(record, "@timestamp"),
+            time=happened_at(record),
             uniqueQualifier=at(record, "event", "id"),
             applicationName=at(record, "event", "provider"),
             customerId=at(record, "organization", "id"),

@@ -6,7 +6,7 @@ debug data is there once more, as Okta wrote it (`flattened`), or instead of it,
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, in_camel_case, taken_from
+from grantlens.loaders.elastic import at, happened_at, in_camel_case, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
@@ -23,7 +23,7 @@ def as_written(record: Mapping, kept: Mapping) -> Mapping:
     >>> as_written({"@timestamp": "2026-07-01T10:00:00Z"}, {"event_type": "app.oauth2.token.revoke"})
     {'eventType': 'app.oauth2.token.revoke', 'published': '2026-07-01T10:00:00Z'}
     """
-    event = in_camel_case(kept) | {"published": record["@timestamp"]}
+    event = in_camel_case(kept) | {"published": happened_at(record)}
     if (address := at(kept, "client", "ip")) is not None:
         event["client"]["ipAddress"] = address
     if isinstance(debug := at(kept, "debug_context", "debug_data", "flattened"), Mapping):

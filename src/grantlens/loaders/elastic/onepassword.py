@@ -6,7 +6,7 @@ Where it fails on an event without an address, the time stays where it was, and 
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, taken_from
+from grantlens.loaders.elastic import at, happened_at, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
@@ -26,7 +26,7 @@ def as_written(record: Mapping, kept: Mapping) -> Mapping:
     action = at(record, "event", "action")
     return {
         **kept,
-        "timestamp": kept.get("timestamp") or record.get("@timestamp"),
+        "timestamp": kept.get("timestamp") or happened_at(record),
         "action": action,
         "category": None if "object_type" in kept else action,  # of a sign-in
         "actor_uuid": kept.get("actor_uuid") or at(record, "user", "id"),

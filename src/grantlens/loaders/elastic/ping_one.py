@@ -8,7 +8,7 @@ is rejected. The address and the client of a caller are not kept.
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, in_camel_case, taken_from
+from grantlens.loaders.elastic import at, happened_at, in_camel_case, taken_from
 
 _STATUS = {"success": "SUCCESS", "failure": "FAILURE"}
 
@@ -31,7 +31,7 @@ def as_written(record: Mapping, kept: Mapping) -> Mapping:
     return {
         **in_camel_case(kept),
         "id": at(record, "event", "id"),
-        "recordedAt": at(record, "@timestamp"),
+        "recordedAt": at(kept, "recorded_at") or happened_at(record),
         "action": {"type": record["event"]["action"].upper()},
         "actors": {
             "client": _party(at(kept, "actors", "client"), at(record, "client", "user")),

@@ -6,7 +6,7 @@ Schema has them. Of the details next to nothing is kept: to which scopes an app 
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, taken_from
+from grantlens.loaders.elastic import at, happened_at, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
@@ -29,7 +29,7 @@ def as_written(record: Mapping, kept: Mapping) -> Mapping:
     thing = {name: value for name, value in kept["entity"].items() if name != "entity_type"}
     return {
         "id": at(record, "event", "id"),
-        "date_create": record["@timestamp"],
+        "date_create": happened_at(record),
         "action": at(record, "event", "action"),
         "actor": {"user": {"id": at(record, "user", "id"), "name": at(record, "user", "full_name")}},
         "entity": {"type": kind, kind: thing},

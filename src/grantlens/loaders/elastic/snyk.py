@@ -6,7 +6,7 @@ Schema has them; empty values are gone.
 
 from collections.abc import Mapping
 
-from grantlens.loaders.elastic import at, taken_from
+from grantlens.loaders.elastic import at, happened_at, taken_from
 
 
 def taken_apart(record: Mapping) -> Mapping | None:
@@ -29,5 +29,5 @@ def as_written(record: Mapping, kept: Mapping) -> Mapping:
         "groupId": at(record, "user", "group", "id"),
         **kept,
         "event": at(record, "event", "action"),
-        "created": kept.get("created") or record.get("@timestamp"),
+        "created": kept.get("created") or happened_at(record),
     }
