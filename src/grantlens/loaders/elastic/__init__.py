@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from grantlens.loaders.loader import Loader
+from grantlens.loaders.loader import Loader, mostly
 
 _BEFORE = re.compile(r"_([a-z0-9])")
 
@@ -37,7 +37,8 @@ def with_documents(
         return [json.loads(decode(json.dumps(record))) for record in sample]
 
     def recognise(sample: Sequence[Mapping]) -> bool:
-        return loader.recognise(sample) or (any(map(taken_apart, sample)) and loader.recognise(records(sample)))
+        known = loader.recognise(sample) or mostly(taken_apart)(sample)
+        return known or (any(map(taken_apart, sample)) and loader.recognise(records(sample)))
 
     def fitted(sample: Sequence[Mapping]) -> Loader:
         if not any(map(taken_apart, sample)):
