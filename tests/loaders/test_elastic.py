@@ -772,6 +772,16 @@ def test_a_document_on_which_a_pipeline_failed_is_not_dated_by_its_arrival(load,
     assert all("created_at" in records[row["line_no"] - 1] for row in rows)
 
 
+@pytest.mark.parametrize(("name", "record"), [("created_at", ENTRA[0]), ("time_generated", ENTRA[-1])])
+def test_a_document_of_entra_is_dated_by_its_own_time_or_its_streams_unless_the_pipeline_failed(load, name, record):
+    document = entra(record)
+    stream = next(inner for inner in document["azure"].values() if "properties" in inner)
+    del stream["properties"][name]
+    loaded = load([document, document | {"error": {"message": "unable to parse date"}}], loader="microsoft_entra")
+    assert [row["line_no"] for rows in loaded.rows.values() for row in rows] == [1]
+    assert [row["line_no"] for row in loaded.rejected] == [2]
+
+
 def test_a_time_that_was_taken_for_milliseconds_is_none(load):
     loaded = load(
         [cloudflare(record) | {"@timestamp": "1970-01-21T15:08:40.000Z"} for record in CLOUDFLARE], loader="cloudflare"

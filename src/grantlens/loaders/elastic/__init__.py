@@ -1,6 +1,6 @@
 """Documents of Elastic in which an integration took a record apart: what every loader needs that reads such records.
 
-An integration keeps the record itself (`event.original`) only if it is told to. What it makes of the rest is told beside the loader of each log.
+An integration keeps the record itself (`event.original`) only if it is told to. What it makes of the rest is told in the module of its loader's name.
 """
 
 import json

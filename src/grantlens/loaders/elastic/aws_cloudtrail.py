@@ -54,12 +54,13 @@ def _identity(record: Mapping, kept: Any) -> Mapping | None:
     identity: dict[str, Any] = in_camel_case(kept)
     context = identity.get("sessionContext")
     if isinstance(context, dict):
-        context["attributes"] = {"creationDate": context.pop("creationDate", None)}
-    name = at(record, "user", "name")
-    if name is not None and at(context, "sessionIssuer") is None:
-        identity["userName"] = name
-    outside = {"principalId": at(record, "user", "id"), "accountId": at(record, "cloud", "account", "id")}
-    return identity | {name: value for name, value in outside.items() if value is not None}
+        context["attributes"] = {"creationDate": context.get("creationDate")}
+    outside = {
+        "principalId": at(record, "user", "id"),
+        "accountId": at(record, "cloud", "account", "id"),
+        "userName": at(record, "user", "name") if at(context, "sessionIssuer") is None else None,
+    }
+    return outside | identity
 
 
 def _resources(kept: Any) -> Any:

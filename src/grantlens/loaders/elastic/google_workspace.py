@@ -40,18 +40,14 @@ def as_written(record: Mapping, token: Mapping) -> Mapping:
             {"parameter": [{"name": "scope_name", "value": at(each, "scope_name")}]} for each in messages
         ]
     return {
-        "id": _filled(
-            time=happened_at(record),
-            uniqueQualifier=at(record, "event", "id"),
-            applicationName=at(record, "event", "provider"),
-            customerId=at(record, "organization", "id"),
-        ),
-        "actor": _filled(email=at(record, "user", "email") or at(record, "source", "user", "email")),
+        "id": {
+            "time": happened_at(record),
+            "uniqueQualifier": at(record, "event", "id"),
+            "applicationName": at(record, "event", "provider"),
+            "customerId": at(record, "organization", "id"),
+        },
+        "actor": {"email": at(record, "user", "email") or at(record, "source", "user", "email")},
         "ipAddress": at(record, "source", "ip"),
         "name": at(record, "event", "action"),
         "parameters": parameters,
     }
-
-
-def _filled(**fields: Any) -> Mapping:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -7,7 +7,7 @@ Elastic Common Schema has them. The times of calls are cut to milliseconds, whic
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from grantlens.loaders.elastic import at, in_camel_case, taken_from
+from grantlens.loaders.elastic import at, happened_at, in_camel_case, taken_from
 
 _RENAMED = {"activity_datetime": "activityDateTime", "created_at": "createdDateTime", "c_sid": "c_Sid"}
 """Names that are not those of Azure with `_`."""
@@ -20,10 +20,9 @@ _OF_CALLS = {
     "responseSizeBytes": ("http", "response", "bytes"),
     "userAgent": ("user_agent", "original"),
     "userId": ("user", "id"),
-    "timeGenerated": ("@timestamp",),
 }
 _OUTSIDE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "signinlogs": {"createdDateTime": ("@timestamp",), "userAgent": ("user_agent", "original")},
+    "signinlogs": {"userAgent": ("user_agent", "original")},
     "auditlogs": {"result": ("event", "outcome")},
     "graphactivitylogs": _OF_CALLS,
     "aadgraphactivitylogs": _OF_CALLS,
@@ -46,14 +45,16 @@ def as_written(record: Mapping, stream: Mapping) -> Mapping:
     Examples
     --------
     >>> stream = {"category": "SignInLogs", "properties": {"app_id": "a"}}
-    >>> as_written({"azure": {"tenant_id": "t", "signinlogs": stream}}, stream)["properties"]
-    {'appId': 'a'}
+    >>> as_written({"azure": {"tenant_id": "t", "signinlogs": stream}}, stream)["properties"]["appId"]
+    'a'
     """
     paths = next(paths for name, paths in _OUTSIDE.items() if at(record, "azure", name) is stream)
-    properties = {name: at(record, *path) for name, path in paths.items()} | dict(_properties(stream["properties"]))
+    outside = {name: at(record, *path) for name, path in paths.items()}
+    times = {"createdDateTime": happened_at(record), "timeGenerated": happened_at(record)}
+    properties = times | outside | dict(_properties(stream["properties"]))
     return {
         **{name: inner for name, inner in in_camel_case(stream).items() if name != "properties"},
-        "properties": {name: inner for name, inner in properties.items() if inner is not None},
+        "properties": properties,
         "tenantId": at(record, "azure", "tenant_id"),
         "resourceId": at(record, "azure", "resource", "id"),
         "callerIpAddress": at(record, "source", "ip") or at(record, "source", "address"),
