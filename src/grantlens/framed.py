@@ -21,8 +21,26 @@ _AT_ONCE = 5000
 """Rows that are made at once: who stops early has not waited for all of them."""
 
 
-class Framed:
-    """An answer whose rows are its `table`: any library that takes Arrow takes it as it is.
+class AsFrame:
+    """An answer that can be had as a frame."""
+
+    def arrow(self) -> pa.Table:
+        """Return the rows as an Arrow table."""
+        raise NotImplementedError
+
+    def pl(self) -> polars.DataFrame:
+        """Return the rows as a Polars frame."""
+        import polars
+
+        return polars.DataFrame(self.arrow())
+
+    def df(self) -> pandas.DataFrame:
+        """Return the rows as a pandas frame."""
+        return self.arrow().to_pandas()
+
+
+class Framed(AsFrame):
+    """An answer whose rows are its `table`: any library takes it as it is that takes Arrow.
 
     It is read like a list of dictionaries too: `len(answer)`, `for row in answer`, `answer[0]`, `answer[:3]`.
     """
@@ -38,16 +56,6 @@ class Framed:
     def arrow(self) -> pa.Table:
         """Return the rows as an Arrow table."""
         return self.table
-
-    def pl(self) -> polars.DataFrame:
-        """Return the rows as a Polars frame."""
-        import polars
-
-        return polars.DataFrame(self.table)
-
-    def df(self) -> pandas.DataFrame:
-        """Return the rows as a pandas frame."""
-        return self.table.to_pandas()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.table.__arrow_c_stream__(requested_schema)

@@ -55,6 +55,15 @@ def test_a_cell_shows_every_rule_and_counts_what_it_found(found):
     assert any(row[6] for row in cells)
 
 
+def test_as_one_frame_it_is_what_each_rule_found(found):
+    rows = [row for each in found for row in each.table.to_pylist()]
+    assert found.arrow().to_pylist() == rows
+    assert found.arrow().schema == found[0].table.schema
+    assert found.pl()["title"].to_list() == found.df()["title"].to_list() == [row["title"] for row in rows]
+    assert {"violation", "indeterminate"} <= {row["verdict"] for row in rows}
+    assert [len(frame) for frame in (FindingsByRule().pl(), FindingsByRule().df())] == [0, 0]
+
+
 def test_as_text_each_rule_has_a_line(found):
     assert repr(found).splitlines() == [repr(each) for each in found]
     assert repr(FindingsByRule()) == "No rule was asked."

@@ -1,21 +1,26 @@
-"""The findings of several rules: a list that a notebook cell shows as one table, and that knows its rules by name."""
+"""The findings of several rules: a list that knows its rules by name, and that is one table where somebody wants one."""
 
 from __future__ import annotations
 
-from typing import Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from grantlens.errors import RuleError
 from grantlens.findings.findings import Findings
 from grantlens.findings.severity import worst
+from grantlens.framed import AsFrame
 from grantlens.rules import find
 from grantlens.visible import grid
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-class FindingsByRule(list[Findings]):
+
+class FindingsByRule(list[Findings], AsFrame):
     """What several rules found, one `Findings` a rule, in the order of reports.
 
-    `found["OOS-3"]` is what that rule found; else it is read as a list. A notebook cell shows of each rule its question, its
-    violations and the worst of them, what is undecided or clear, and where nothing was found, why.
+    `found["OOS-3"]` is what that rule found; else it is read as a list. As one frame it is all of their findings (`found.df()`,
+    `found.pl()`), with the columns that each has. A notebook cell shows of each rule its question, its violations and the worst
+    of them, what is undecided or clear, and where nothing was found, why.
 
     Examples
     --------
@@ -53,6 +58,12 @@ class FindingsByRule(list[Findings]):
         raise RuleError(
             f"{rule.id} was not asked here.", f'Ask it: gl.detect.run(store, "{rule.id}"). Asked were: {asked}.'
         )
+
+    def arrow(self) -> pa.Table:
+        """Return all findings as one Arrow table: rule by rule, the worst of each first."""
+        import pyarrow
+
+        return pyarrow.concat_tables([each.table for each in self]) if self else pyarrow.table({})
 
     def __repr__(self) -> str:
         return "\n".join(map(repr, self)) or "No rule was asked."
