@@ -114,6 +114,21 @@ def test_anything_that_loads_survives_an_export(tmp_path, calls, tokens):
         assert content(second, pointers=False) == content(first, pointers=False)
 
 
+def test_what_a_store_knows_of_a_source_is_the_same_right_after_a_load_and_when_it_is_opened_again(tmp_path):
+    """Native records name sources whose loaders read nothing here, as those of an export do."""
+    path = ndjson(
+        tmp_path / "in.ndjson",
+        [usage(1), usage(2, source="okta"), issuance(3, source="slack"), usage(4, source="ours")],
+    )
+    known = "SELECT * FROM declared ORDER BY source"
+    with Store(tmp_path / "a.duckdb") as store:
+        store.load(path)
+        first = store.engine.rows(known)
+    with Store(tmp_path / "a.duckdb") as store:
+        assert store.engine.rows(known) == first
+    assert [row[0] for row in first] == ["native", "okta", "slack"]
+
+
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 

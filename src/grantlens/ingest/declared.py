@@ -34,7 +34,7 @@ def note_declared(engine: Engine, loader: Loader) -> None:
 
 
 def note_undeclared(engine: Engine) -> None:
-    """Write down what is declared of the sources of a store that an older version made."""
+    """Write down what is declared of sources whose loader read nothing: native records name them, or an older version read them."""
     for loader in undeclared(engine):
         note_declared(engine, loader)
 

@@ -14,7 +14,7 @@ from grantlens.handwritten import did_you_mean
 from grantlens.ingest.account import Account, Accounts
 from grantlens.ingest.bundle import small_run
 from grantlens.ingest.coverage import count_events, coverage_refreshed
-from grantlens.ingest.declared import note_declared
+from grantlens.ingest.declared import note_declared, note_undeclared
 from grantlens.ingest.files import expand
 from grantlens.ingest.opening import SMALL, Opened, Opener
 from grantlens.ingest.outcome import LoadReport
@@ -169,6 +169,7 @@ def _load(
     note_declared(engine, loader)
     holds = [log for log in LOGS if accounts.total(log)]
     count_events(engine, accounts.batch_id, loader.carries, holds, by_presence=loader.name == "native")
+    note_undeclared(engine)  # a native record names the source that it is of
     return batches
 
 
