@@ -114,6 +114,43 @@ def test_anything_that_loads_survives_an_export(tmp_path, calls, tokens):
         assert content(second, pointers=False) == content(first, pointers=False)
 
 
+HELD = "SELECT source, tenant, log::VARCHAR, covered_from, covered_until, is_gap, in_part, is_far, records FROM coverage ORDER BY ALL"
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_an_export_covers_what_the_store_covered(sample_store, tmp_path, parquet):
+    """Okta's log shows some calls only: an export that said otherwise would make privileges unused that nobody could see used."""
+    held = sample_store.engine.rows(HELD)
+    written = sample_store.export(tmp_path / ("lake" if parquet else "all.ndjson"), parquet=parquet)
+    with Store(":memory:") as again:
+        again.load(*written)
+        rows = again.engine.rows(HELD)
+    both = {row[:3] for row in held if row[6]} & {row[:3] for row in held if not row[6]}
+    assert [row for row in rows if row[:3] not in both] == [row for row in held if row[:3] not in both]
+    assert all(row[6] for row in rows if row[:3] in both)
+    assert {(row[0], row[2], row[6]) for row in held if row[:3] not in both} >= {
+        ("okta", "usage", True),
+        ("okta", "issuance", False),
+    }
+
+
+def test_of_a_log_that_one_file_shows_whole_and_another_in_part_an_export_shows_a_part(tmp_path):
+    whole = {"source": "ours", "log": "usage", "from": "2026-07-01", "until": "2026-07-02"}
+    files = [
+        ndjson(
+            tmp_path / f"{number}.ndjson",
+            [usage(number, source="ours", covered=covered), usage(number + 10, source="theirs")],
+        )
+        for number, covered in enumerate(([whole, whole | {"source": "theirs"}], [whole | {"source": "theirs"}]))
+    ]
+    with Store(":memory:") as store, Store(":memory:") as again:
+        store.load(*files)
+        again.load(*store.export(tmp_path / "all.ndjson"))
+        parts = "SELECT source, bool_or(in_part), bool_and(in_part) FROM coverage GROUP BY source ORDER BY source"
+        assert store.engine.rows(parts) == [("ours", True, False), ("theirs", False, False)]
+        assert again.engine.rows(parts) == [("ours", True, True), ("theirs", False, False)]
+
+
 def test_what_a_store_knows_of_a_source_is_the_same_right_after_a_load_and_when_it_is_opened_again(tmp_path):
     """Native records name sources whose loaders read nothing here, as those of an export do."""
     path = ndjson(

@@ -313,7 +313,7 @@ class Store:
             self.engine = self._open()
 
     def export(self, path: str | os.PathLike[str], *, parquet: bool = False, ocsf: bool = False) -> list[Path]:
-        """Write the three logs in the native format, so that a load of it gives them again, or as events for a SIEM.
+        """Write the three logs in the native format, so that a load of it gives them again and covers what they cover, or as events for a SIEM.
 
         Parameters
         ----------

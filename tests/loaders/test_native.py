@@ -204,3 +204,99 @@ def test_recognised_only_by_log_and_its_time():
         assert not recognise([{"log": log}])
     assert not recognise([{"used_at": "x"}])
     assert not recognise([])
+
+
+CALL = {"log": "usage", "used_at": "2026-07-01T08:00:00Z", "outcome": "success"}
+WHOLE = {
+    "source": "native",
+    "tenant": None,
+    "log": "revocation",
+    "from": "2026-06-01",
+    "until": "2026-07-02T02:00:00+02:00",
+}
+STRETCHES = "SELECT log::VARCHAR, covered_from, covered_until, in_part FROM coverage ORDER BY log::VARCHAR"
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "a.json", "a.csv"])
+def test_the_first_record_says_what_a_file_covers(tmp_path, name):
+    records = [CALL | {"covered": [WHOLE], "event_id": "1"}, CALL | {"event_id": "2"}]
+    path = tmp_path / name
+    if name.endswith("csv"):
+        with path.open("w", newline="") as file:
+            table = csv.DictWriter(file, [*records[0]])
+            table.writeheader()
+            table.writerows([records[0] | {"covered": json.dumps([WHOLE])}, records[1]])
+    else:
+        path.write_text(
+            json.dumps(records) if name == "a.json" else "".join(json.dumps(record) + "\n" for record in records)
+        )
+    with Store(":memory:") as store:
+        assert store.load(path).total("usage") == 2
+        assert [
+            (log, f"{since:%m-%d %H:%M}", f"{until:%m-%d %H:%M}", part)
+            for log, since, until, part in store.engine.rows(STRETCHES)
+        ] == [
+            ("revocation", "06-01 00:00", "07-02 00:00", False),
+            ("usage", "07-01 08:00", "07-01 08:00", True),
+        ]
+
+
+@pytest.mark.parametrize("loads", [1, 2])
+def test_small_files_cover_each_what_it_says(tmp_path, loads):
+    paths = [tmp_path / f"{name}.ndjson" for name in "abc"]
+    for path, covered in zip(paths, [[WHOLE], [], [WHOLE | {"log": "usage"}]], strict=True):
+        path.write_text(
+            json.dumps(
+                CALL | {"covered": covered, "event_id": path.name, "source": path.stem if covered == [] else "native"}
+            )
+        )
+    with Store(":memory:") as store:
+        for _ in range(loads):
+            store.load(*paths)
+        rows = store.engine.rows("SELECT source, log::VARCHAR, in_part FROM coverage WHERE NOT is_gap ORDER BY ALL")
+        assert rows == [
+            ("b", "usage", True),
+            ("native", "revocation", False),
+            ("native", "usage", False),
+            ("native", "usage", True),
+        ]
+
+
+@pytest.mark.parametrize("later", [[], [WHOLE | {"log": "usage"}], "what", 5])
+def test_what_is_covered_is_said_once(tmp_path, later):
+    """Two exports in one file: what the second covers must not be taken for what the first says."""
+    store, report = load(
+        tmp_path, [CALL | {"covered": [WHOLE]}, CALL | {"covered": [WHOLE]}, CALL | {"covered": later}]
+    )
+    assert (report.total("usage") + report.total("duplicates"), report.total("rejected")) == (2, 1)
+    assert (
+        store.engine.value("SELECT reason FROM rejected")
+        == "covered: the first record of a file says it, and only that"
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "what",
+        5,
+        {},
+        [5],
+        [[]],
+        [{}],
+        [WHOLE | {"log": "use"}],
+        [WHOLE | {"log": ["usage"]}],
+        [WHOLE | {"source": None}],
+        [WHOLE | {"tenant": 5}],
+        [WHOLE | {"from": "soon"}],
+        [WHOLE | {"from": 1751328000}],
+        [WHOLE | {"until": "2026-05-01"}],
+        [WHOLE | {"until": "9999-12-31T23:59:59Z"}],
+        [WHOLE | {"from": "0001-01-01"}],
+        [WHOLE | {"since": "2026-05-01"}],
+        [{name: WHOLE[name] for name in WHOLE if name != "from"}],
+    ],
+)
+def test_what_does_not_say_what_is_covered_refuses_the_file(tmp_path, said):
+    _, report = load(tmp_path, [CALL | {"covered": said}])
+    assert "does not say which logs the file holds whole" in report.failed[0][1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from contextlib import nullcontext
@@ -13,6 +14,7 @@ from grantlens.errors import GrantlensError
 from grantlens.given_path import given_path, in_shell
 from grantlens.holdings.ocsf import VERSION, ocsf_select
 from grantlens.holdings.overwriting import keep_evidence
+from grantlens.plain import plain
 from grantlens.schema import LOGS
 from grantlens.schema.apart import shown_column, told_apart
 from grantlens.writing import in_place_of
@@ -29,6 +31,20 @@ _ORDER = {
     "revocation": "batch_id, line_no, revoked_at",
 }
 """So that the same store gives the same bytes."""
+
+_COVERED = """
+WITH of_file AS (
+    SELECT batch_id, source, tenant, log, bool_or(records = 0) AS is_whole, min(first_event) FILTER (records = 0) AS since,
+           max(last_event) FILTER (records = 0) AS until
+    FROM activity
+    GROUP BY ALL
+)
+SELECT source, tenant, log::VARCHAR AS log, min(since), max(until)
+FROM of_file
+GROUP BY ALL HAVING bool_and(is_whole)
+ORDER BY ALL
+"""
+"""Which logs the store holds whole, from when until when: not those of which some file shows a part."""
 
 _NDJSON = (".ndjson", ".jsonl", ".json", ".ocsf")
 
@@ -59,13 +75,15 @@ def write_ndjson(engine: Engine, path: str | os.PathLike[str], *, ocsf: bool = F
     _need_folder(target.parent)
     keep_evidence(engine, [target])
     # By the end of its name each is compressed.
-    parts = [target.with_name(f".{log}.{os.getpid()}-{target.name}") for log in LOGS]
+    parts: list[Path] = []
     how = _TEXT_AS_IT_IS if ocsf else "FORMAT json"
+    values = {"version": VERSION, "covered": _covered(engine)}
     try:
         with told_apart(engine) if ocsf else nullcontext():
-            for log, part in zip(LOGS, parts, strict=True):
-                select = shown_column(engine, "event", ocsf_select(log)) if ocsf else _select(log, text_times=True)
-                engine.execute(f"COPY ({select}) TO $path ({how})", {"path": str(part), "version": VERSION})
+            selects = [shown_column(engine, "event", ocsf_select(log)) for log in LOGS] if ocsf else _native(engine)
+            for select in selects:
+                parts.append(target.with_name(f".{len(parts)}.{os.getpid()}-{target.name}"))
+                engine.execute(f"COPY ({select}) TO $path ({how})", {**values, "path": str(parts[-1])})
         with in_place_of(target) as whole, whole.open("wb") as joined:
             for part in parts:
                 with part.open("rb") as one:
@@ -101,13 +119,33 @@ def write_parquet(engine: Engine, folder: str | os.PathLike[str]) -> list[Path]:
     for log in LOGS:
         written.append(home / f"{log}.parquet")
         with in_place_of(written[-1]) as place:
-            engine.execute(f"COPY ({_select(log)}) TO $path (FORMAT parquet, COMPRESSION zstd)", {"path": str(place)})
+            select = f"({_select(log, covered='$covered')} LIMIT 1) UNION ALL ({_select(log, covered='NULL')} OFFSET 1)"
+            values = {"path": str(place), "covered": _covered(engine)}
+            engine.execute(f"COPY ({select}) TO $path (FORMAT parquet, COMPRESSION zstd)", values)
     return written
 
 
-def _select(log: str, *, text_times: bool = False) -> str:
+def _covered(engine: Engine) -> str:
+    """Return what the first record of a file says that it covers."""
+    names = ("source", "tenant", "log", "from", "until")
+    return json.dumps([dict(zip(names, plain(row), strict=True)) for row in engine.rows(_COVERED)])
+
+
+def _native(engine: Engine) -> list[str]:
+    """Return the SELECTs of a file in the native format; of its first record by itself, since no other says what is covered."""
+    held = [log for log in LOGS if engine.value(f"SELECT EXISTS (FROM {log})")]
+    selects = [_select(log, text_times=True) for log in held]
+    if held:
+        first = _select(held[0], text_times=True, covered="$covered")
+        selects[:1] = [f"{first} LIMIT 1", f"{selects[0]} OFFSET 1"]
+    return selects
+
+
+def _select(log: str, *, text_times: bool = False, covered: str | None = None) -> str:
     """Return the SELECT of one log: portable types, and in JSON times as everybody writes them."""
     columns = [f"'{log}' AS log"]
+    if covered:
+        columns.append(f"{covered}::{'JSON' if text_times else 'VARCHAR'} AS covered")
     for column in LOGS[log].columns:
         if column.name in _HERE:
             continue

@@ -6,7 +6,7 @@ a year costs the day, and one look at these counts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from grantlens.schema import TIMES
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
+    from grantlens.loaders import Loader
 
 DEFAULT_ERROR_SECONDS = 5.0
 """Error of a clock of which nobody states another."""
@@ -24,9 +25,7 @@ MIN_PAIRS = 5
 """Causal pairs that an hour needs before it says anything about a clock."""
 
 
-def count_events(
-    engine: Engine, batch_id: int, carries: Iterable[str], holds: Collection[str], *, by_presence: bool
-) -> None:
+def count_events(engine: Engine, batch_id: int, loader: Loader, holds: Collection[str]) -> None:
     """Count the events of new files, and note that coverage and clocks of their streams are due.
 
     Parameters
@@ -35,23 +34,27 @@ def count_events(
         The store, inside the load's transaction.
     batch_id
         The first of the new files.
-    carries
-        The logs that the files would show, had something happened.
+    loader
+        Their loader, which knows what they would show, had something happened. A native file, which may mix or split the logs, covers
+        those that it has rows of, or those that it says.
     holds
         The logs of which they have rows: without any they have no time, so they show nothing.
-    by_presence
-        True where a file covers only the logs that it holds rows of: the native format, which may mix or split them.
     """
     if not holds:
         return
-    values = {"batch": batch_id, "carries": list(carries), "by_presence": by_presence}
+    values = {
+        "batch": batch_id,
+        "carries": list(loader.carries),
+        "by_presence": loader.name == "native",
+        "covered": loader.covered,
+    }
     for log in holds:
         if log == "usage":
             engine.execute(_FIRST_USES, values)
             engine.execute(_COUNT_CALLS, values)
         else:
             engine.execute(_COUNT.format(log=log, time=TIMES[log]), values)
-    engine.execute(_MARK_ENDS, values)
+    engine.execute(_MARK_ENDS if loader.covered is None else _MARK_COVERED, values)
     if not coverage_is_due(engine):
         engine.execute("INSERT INTO meta SELECT 'coverage_due_from_batch', $batch::VARCHAR", values)
 
@@ -150,6 +153,15 @@ FROM carried c, LATERAL (SELECT unnest([c.first_event, c.last_event]) AS moment)
 WHERE NOT $by_presence
    OR EXISTS (SELECT 1 FROM activity a WHERE a.batch_id = c.batch_id AND a.source = c.source
               AND a.tenant IS NOT DISTINCT FROM c.tenant AND a.log::VARCHAR = c.log AND a.records > 0)
+"""
+
+_MARK_COVERED = """
+INSERT INTO activity
+SELECT b.batch_id, c.source, c.tenant, c.log, date_trunc('minute', c.moment), 0, c.moment, c.moment, true
+FROM (SELECT DISTINCT batch_id FROM activity WHERE batch_id >= $batch) b,
+     (SELECT source, tenant, log, unnest([since, until]) AS moment
+      FROM (SELECT unnest(from_json($covered, '[{"source": "VARCHAR", "tenant": "VARCHAR", "log": "VARCHAR", "from": "TIMESTAMPTZ", "until": "TIMESTAMPTZ"}]'),
+                          recursive := true)) s(source, tenant, log, since, until)) c
 """
 
 _FIRST_USES = """

@@ -168,7 +168,7 @@ def _load(
     _match_new_targets(engine)
     note_declared(engine, loader)
     holds = [log for log in LOGS if accounts.total(log)]
-    count_events(engine, accounts.batch_id, loader.carries, holds, by_presence=loader.name == "native")
+    count_events(engine, accounts.batch_id, loader, holds)
     note_undeclared(engine)  # a native record names the source that it is of
     return batches
 

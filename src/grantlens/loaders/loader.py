@@ -105,6 +105,9 @@ class Loader:
     """What to parse out of each record: a DuckDB JSON structure, as `from_json` takes it."""
     carries: tuple[str, ...]
     """Which of the three logs this stream would show, had something happened. Coverage rests on it."""
+    covered: str | None = None
+    """What a file says of itself, in place of that: a JSON list of the logs that it holds whole, by `source`, `tenant` and `log`, each `from` a
+    time `until` another."""
     glance: str = ""
     """The few of these fields that tell which records mean something, in a log of which most mean nothing: `r` has no others
     then, and `record` has the text beside it, as `line`. A step keeps that text of the records that mean something, and the
