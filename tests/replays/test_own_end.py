@@ -48,6 +48,16 @@ def test_a_key_that_deletes_itself(replay, later, used, untested):
     assert ("too close" in str(case.answers())) == (later == (3,))
 
 
+@pytest.mark.parametrize("parquet", [False, True])
+def test_a_key_that_deletes_itself_is_told_as_such_of_an_export_too(replay, tmp_path, parquet):
+    """There the call and the end are two records, of one id and one time."""
+    written = replay(trail_ndjson=trail()).export(tmp_path / ("lake" if parquet else "all.ndjson"), parquet=parquet)
+    with gl.open(":memory:") as store:
+        store.load(*written)
+        assert (found(store, "REV-1"), found(store, "REV-6")) == ([], [("violation", 0)])
+        assert "too close" not in str(gl.Case(store, client="arn:aws:iam::111122223333:user/ci-deploy").answers())
+
+
 @pytest.mark.parametrize(("later", "used"), [((), []), (("12",), [("indeterminate", 0)])])
 def test_a_token_of_vault_that_revokes_itself(replay, later, used):
     calls = [

@@ -9,6 +9,7 @@ from grantlens.access_review.ask import ask
 from grantlens.case.decided import lay_decisions
 from grantlens.case.ended import ended, lay_ended
 from grantlens.case.narrowed import everyones_issuance
+from grantlens.relations.effective_revocation import one_event
 
 if TYPE_CHECKING:
     from grantlens.case.asked import Asked
@@ -69,7 +70,7 @@ FROM token t JOIN focus_token USING (source, token_id)
 WHERE t.issued_at < $until
 """
 
-CALLS = """
+CALLS = f"""
 WITH revoked AS (
     SELECT caller_id, min(revoked_true) AS revoked_true, min(certain_from) FILTER (known) AS certain_from,
            max(covered_until - (revoked_at - revoked_true)) AS covered_true, arg_min(record, revoked_true) AS record
@@ -88,7 +89,7 @@ SELECT u.usage_id, u.used_at, u.outcome::VARCHAR AS outcome, u.denial_reason::VA
        CASE WHEN u.outcome <> 'success' THEN 'denied'
             WHEN r.caller_id IS NULL OR used_true < r.revoked_true OR used_true >= r.covered_true
                 -- by this call itself it was ended
-                OR (u.batch_id = r.record.batch_id AND u.line_no = r.record.line_no) THEN 'normal'
+                OR {one_event("u", "r.record")} THEN 'normal'
             WHEN u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from THEN 'violation'
             ELSE 'indeterminate' END AS state
 FROM usage_row u

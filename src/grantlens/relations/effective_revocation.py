@@ -2,6 +2,21 @@
 
 from grantlens.relations.relation import Relation
 
+
+def one_event(call: str, record: str) -> str:
+    """Return SQL that is true of a call by which something was ended: one record tells both, or two in an export, of one id and one time.
+
+    Examples
+    --------
+    >>> one_event("u", "r.record")
+    '(u.batch_id = r.record.batch_id AND u.line_no = r.record.line_no OR u.event_id = r.record.event_id AND u.used_at = r.record.seen_at)'
+    """
+    return (
+        f"({call}.batch_id = {record}.batch_id AND {call}.line_no = {record}.line_no "
+        f"OR {call}.event_id = {record}.event_id AND {call}.used_at = {record}.seen_at)"
+    )
+
+
 RELATION = Relation(
     "effective_revocation",
     "Revocations that count for the REV rules: acknowledged with success, of kind revoke or disable. "

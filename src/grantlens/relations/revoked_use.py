@@ -1,6 +1,7 @@
 """What was tried with a token after its revocation, and how that went."""
 
 from grantlens.relations.covered_token import why_doubted
+from grantlens.relations.effective_revocation import one_event
 from grantlens.relations.relation import Relation
 from grantlens.relations.tenant_token import why_unknown
 
@@ -136,7 +137,9 @@ attempt AS (
         AND u.used_at >= w.ended_true + to_microseconds((w.use_offset_s * 1000000)::BIGINT)
         AND (w.covered_true IS NULL OR u.used_at < w.covered_true + to_microseconds((w.use_offset_s * 1000000)::BIGINT))
     -- A call that ends the token with which it is made is no use of it after its end, and no test.
-    WHERE u.used_at < $until AND (u.batch_id <> w.record.batch_id OR u.line_no <> w.record.line_no)
+    WHERE u.used_at < $until AND NOT """
+    + one_event("u", "w.record")
+    + """
 ),
 placed AS (
     SELECT a.*, coalesce(k.writes, g.method NOT IN ('GET', 'HEAD', 'OPTIONS'), true) AS writes,
