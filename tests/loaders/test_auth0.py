@@ -235,6 +235,41 @@ def test_a_client_grant_is_called_by_its_id_where_the_answer_gives_it(load):
     assert {row["subject_id"] for row in (granted, changed)} == {None}
 
 
+def test_a_clients_secret_is_rotated_and_its_key_is_added_and_removed(load):
+    place = f"/api/v2/clients/{CLIENT}"
+    added = {"id": "cred_1", "kid": "k1", "credential_type": "public_key"}
+    loaded = load(
+        [
+            call("post", f"{place}/rotate-secret", id="1", answer={"client_id": CLIENT}),
+            call("post", f"{place}/credentials", id="2", status=201, answer=added),
+            call("post", f"{place}/credentials", id="3", status=403, code="fapi", user=None),
+            call("delete", f"{place}/credentials/cred_1", id="4", status=204),
+            call("post", "/api/v2/clients", id="5", status=201, answer={"client_id": CLIENT}),
+            call("post", "/oidc/register", id="6", status=201, answer={"client_id": CLIENT}, user=None),
+        ]
+    )
+    names = (
+        "kind",
+        "token_kind",
+        "token_id",
+        "client_id",
+        "subject_id",
+        "subject_kind",
+        "consent_actor",
+        "outcome",
+        "grant_type",
+    )
+    assert [tuple(row[name] for name in names) for row in loaded.rows["issuance"]] == [
+        ("credential", "api_key", None, CLIENT, None, "service", ADMIN, "success", None),
+        ("credential", "api_key", "cred_1", CLIENT, None, "service", ADMIN, "success", None),
+        ("credential", "api_key", None, CLIENT, None, "service", "cliDashboard", "denied", None),
+    ]
+    names = ("kind", "target_kind", "token_id", "client_id", "subject_id", "initiator", "actor_id")
+    (ended,) = loaded.rows["revocation"]
+    assert tuple(ended[name] for name in names) == ("revoke", "credential", "cred_1", CLIENT, None, "admin", ADMIN)
+    assert len(loaded.rows["usage"]) == 6
+
+
 ENDS = {
     ("delete", "/api/v2/refresh-tokens/rt_1"): ("revoke", "token", "rt_1"),
     ("delete", "/api/v2/device-credentials/dcr_1"): ("revoke", "token", "dcr_1"),

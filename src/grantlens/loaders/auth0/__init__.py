@@ -30,6 +30,9 @@ What the mapping decides, and why:
   names of a client and person, such a one would pass for that of all their tokens, and its end for theirs.
 - A client grant's POST may leave out its id. Then the grant is derived from client and audience, and its DELETE, which
   gives nothing but the id, cannot be joined to it.
+- **A client's secret that is rotated, and a key for signing that is added** are credentials of the client, made by whoever called (Auth0's pages of the
+  Management API; a public set of alerts names the former's event). A secret has no id, and which one it replaced is told by nothing: its end is not claimed.
+  A key has one, and its deletion names it. That a client is registered, dynamically or not, opens nothing yet.
 - A call with a management token is a use of it (`jti`), and what it did besides: consent, change, revocation, block.
   Reads are logged only where they show secrets, so this log does not carry usage.
 - Who calls with a token of a person is an admin, but for a person who ends what is its own: itself, or a device credential by a token that
@@ -175,7 +178,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="auth0",
-    version=12,
+    version=13,
     title="Auth0 tenant log",
     recognise=mostly(
         lambda record: (
@@ -185,6 +188,7 @@ LOADER = Loader(
     fields='"JSON"',
     dialect=_fitted,
     carries=("issuance", "revocation"),
+    makers=True,
     audiences="of tokens",
     actors="nested",
     steps={"shaped": ANY_SHAPE, "event": _EVENT_STEP, "act": ACT},

@@ -27,37 +27,41 @@ SELECT *,
             WHEN kind = 'users' AND verb = 'PATCH' AND place_id IS NOT NULL AND below IS NULL AND request.body.blocked = 'false'
             THEN 'enable subject'
             WHEN kind = 'clients' AND verb = 'DELETE' AND place_id IS NOT NULL AND below IS NULL THEN 'disable client'
+            WHEN kind = 'clients' AND verb = 'POST' AND place_id IS NOT NULL AND below IN ('rotate-secret', 'credentials') THEN 'client key'
+            WHEN kind = 'clients' AND verb = 'DELETE' AND place_id IS NOT NULL AND below = 'credentials' AND key_id IS NOT NULL THEN 'end credential'
        END AS what
 FROM (
     SELECT *, string_split(regexp_extract(request.path, '^/api/v2/([^?]+?)/?([?].*)?$', 1), '/') AS place,
-           place[1] AS kind, nullif(url_decode(place[2]), '') AS place_id, place[3] AS below
+           place[1] AS kind, nullif(url_decode(place[2]), '') AS place_id, place[3] AS below, nullif(place[4], '') AS key_id
     FROM event
     WHERE meaning = 'call' AND happened_at IS NOT NULL
       AND ((verb = 'DELETE' AND regexp_matches(request.path, '^/api/v2/(client-grants|grants|refresh-|device-|users|clients)'))
-        OR (verb = 'POST' AND regexp_matches(request.path, '^/api/v2/(client-grants|device-|refresh-|sessions|users/[^/]+/revoke-)'))
+        OR (verb = 'POST' AND regexp_matches(request.path,
+            '^/api/v2/(client-grants|device-|refresh-|sessions|users/[^/]+/revoke-|clients/[^/]+/(rotate-|cred))'))
         OR (verb = 'PATCH' AND regexp_matches(request.path, '^/api/v2/(client-grants|users)')))
 )
 """
 
-# An administrator lets a client act for itself, or gives it a key for a device.
+# An administrator lets a client act for itself, or gives it a key: its own, or one for a device.
 GIVEN_BY_CALL = f"""
 SELECT line_no, happened_at AS issued_at, received_at, event_id,
        CASE what WHEN 'client grant' THEN 'consent' WHEN 'client grant change' THEN 'change' ELSE 'credential' END AS kind,
        call_outcome AS outcome, NULL AS grant_type, NULL AS denial_reason,
-       CASE WHEN what <> 'credential' THEN coalesce(place_id, nullif(answer.id, '')) END AS grant_id,
-       CASE WHEN what = 'credential' THEN nullif(answer.id, '') END AS token_id,
-       CASE WHEN what = 'credential' THEN 'api_key' END AS token_kind, NULL AS parent_token_id, NULL AS session_id,
-       coalesce(nullif(request.body.client_id, ''), nullif(answer.client_id, '')) AS client_id, NULL AS client_name,
+       CASE WHEN starts_with(what, 'client grant') THEN coalesce(place_id, nullif(answer.id, '')) END AS grant_id,
+       CASE WHEN what IN ('credential', 'client key') THEN nullif(answer.id, '') END AS token_id,
+       CASE WHEN what IN ('credential', 'client key') THEN 'api_key' END AS token_kind, NULL AS parent_token_id, NULL AS session_id,
+       CASE WHEN what = 'client key' THEN place_id
+            ELSE coalesce(nullif(request.body.client_id, ''), nullif(answer.client_id, '')) END AS client_id, NULL AS client_name,
        CASE WHEN what = 'credential' THEN caller_user END AS subject_id, NULL AS subject_name,
        CASE WHEN what = 'credential' THEN 'user' ELSE 'service' END AS subject_kind, NULL AS actor_chain,
        {scopes("request.body.scope")} AS scopes_requested,
        CASE WHEN call_outcome = 'success' THEN {scopes("coalesce(answer.scope, request.body.scope)")} END AS scopes,
        {scopes("coalesce(nullif(request.body.audience, ''), answer.audience)")} AS audience,
        CASE WHEN what <> 'credential' THEN coalesce(caller_user, client_id) END AS consent_actor,
-       CASE WHEN what <> 'credential' THEN 'admin' END AS consent_kind,
+       CASE WHEN starts_with(what, 'client grant') THEN 'admin' END AS consent_kind,
        ip, user_agent, tenant
 FROM act
-WHERE what IN ('client grant', 'client grant change', 'credential')
+WHERE what IN ('client grant', 'client grant change', 'credential', 'client key')
 """
 
 USAGE = f"""
@@ -79,9 +83,10 @@ SELECT line_no, happened_at, received_at,
        CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END,
        CASE WHEN starts_with(what, 'disable') THEN 'disable' WHEN starts_with(what, 'enable') THEN 'enable' ELSE 'revoke' END,
        call_outcome, target_kind,
-       CASE WHEN target_kind = 'token' AND what <> 'end pair' THEN ended END, CASE WHEN target_kind = 'grant' THEN ended END,
+       CASE WHEN target_kind IN ('token', 'credential') AND what <> 'end pair' THEN ended END, CASE WHEN target_kind = 'grant' THEN ended END,
        CASE WHEN target_kind = 'session' THEN ended END,
-       CASE WHEN ends_with(what, ' client') THEN ended WHEN what = 'end pair' THEN request.body.client_id END, NULL,
+       CASE WHEN ends_with(what, ' client') THEN ended WHEN what = 'end credential' THEN place_id
+            WHEN what = 'end pair' THEN request.body.client_id END, NULL,
        CASE WHEN ends_with(what, ' subject') THEN ended WHEN what = 'end pair' THEN request.body.user_id END, NULL,
        CASE WHEN target_kind = 'policy' THEN happened_at END,
        CASE WHEN caller_user IS NULL THEN 'client' WHEN ends_with(what, ' subject') AND caller_user = ended THEN 'user'
@@ -96,9 +101,11 @@ FROM (
                     WHEN what = 'end pair' OR (what IN ('end subject', 'end client') AND kind <> 'grants') THEN 'policy'
                     -- written out: what a log can tell is read off the words that stand here
                     WHEN what = 'end grant' THEN 'grant'
+                    WHEN what = 'end credential' THEN 'credential'
                     ELSE split_part(what, ' ', 2) END AS target_kind,
                CASE WHEN what = 'end tokens' THEN list_filter(TRY(from_json(request.body.ids, '["VARCHAR"]')), lambda i: i <> '')
                     WHEN kind = 'users' AND what = 'end session' THEN [request.body.session_id]
+                    WHEN what = 'end credential' THEN [key_id]
                     WHEN place_id IS NOT NULL AND place_id <> 'revoke' THEN [place_id]
                     WHEN kind = 'grants' THEN [request.query.user_id]
                     WHEN what = 'end client' THEN [request.body.client_id]
