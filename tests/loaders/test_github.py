@@ -716,6 +716,82 @@ def test_a_person_who_leaves_an_organisation_is_disabled_within_it_until_added_a
     assert loaded.ignored == {"event that names no token": 1}
 
 
+def test_a_person_is_back_who_is_restored_or_comes_as_an_outside_collaborator(load):
+    """The record of the latter names no id but that of who accepted; who is taken in by somebody else is not known."""
+    restored = {"user": "ada", "user_id": 7, "actor": "grace", "actor_id": 8}
+    came = {"invitee": "Ada", "inviter": "grace", "repo": "acme/site"}
+    loaded = load(
+        [
+            event("org.restore_member", number=1, **restored),
+            event("org.add_outside_collaborator", number=2, **came),
+            event("org.add_outside_collaborator", number=3, **came, actor="grace", actor_id=8),
+            event("org.remove_outside_collaborator", number=4, **restored),
+        ]
+    )
+    names = ("kind", "target_kind", "subject_id", "client_id", "initiator", "actor_id")
+    assert [tuple(row[name] for name in names) for row in loaded.rows["revocation"]] == [
+        ("enable", "subject", "7", None, "admin", "8"),
+        ("enable", "subject", "7", None, "user", "7"),
+    ]
+    assert loaded.ignored == {
+        "event that names no token": 1,
+        "outside collaborator removed, whose return names no id": 1,
+    }
+
+
+def test_client_secrets_are_credentials_of_their_app(load):
+    app = {"oauth_application": "Deployer", "oauth_application_id": 55, "user": "acme", "user_id": 77}
+    own = {"integration": "deployer", "name": "Deployer", "user": "acme", "user_id": 77}
+    by_token = {"hashed_token": HASH, "user_programmatic_access_name": "nightly"}
+    loaded = load(
+        [
+            event("oauth_application.generate_client_secret", number=1, **app),
+            event("oauth_application.reset_secret", number=2, **app, **by_token),
+            event("integration.generate_client_secret", number=3, **own),
+            event("oauth_application.remove_client_secret", number=4, **app),
+            event("integration.remove_client_secret", number=5, **own),
+        ]
+    )
+    names = (
+        "kind",
+        "token_kind",
+        "token_id",
+        "client_id",
+        "client_name",
+        "subject_id",
+        "subject_kind",
+        "consent_actor",
+    )
+    assert [tuple(row[name] for name in names) for row in loaded.rows["issuance"]] == [
+        ("credential", "api_key", None, "55", "Deployer", None, "service", "7"),
+        ("credential", "api_key", None, "55", "Deployer", None, "service", "7"),
+        ("credential", "api_key", None, "deployer", "Deployer", None, "service", "7"),
+    ]
+    names = ("kind", "target_kind", "token_id", "client_id", "subject_id", "actor_id")
+    assert [tuple(row[name] for name in names) for row in loaded.rows["revocation"]] == [
+        ("revoke", "credential", None, "55", None, "7"),
+        ("revoke", "credential", None, "deployer", None, "7"),
+    ]
+    assert loaded.rows["usage"] == []
+
+
+def test_a_secret_that_is_removed_leaves_what_people_had_let_the_app_do(tmp_path):
+    from grantlens.store import Store
+
+    app = {"oauth_application_id": 55, "oauth_application_name": "Deployer", "user": "ada", "user_id": 7}
+    own = {"oauth_application": "Deployer", "oauth_application_id": 55, "user": "acme", "user_id": 77}
+    records = [
+        event("oauth_authorization.create", number=1, **app),
+        event("oauth_access.create", number=2, at=START + 1000, hashed_token=HASH, token_scopes="repo", **app),
+        event("oauth_application.remove_client_secret", number=3, at=START + 2000, **own),
+    ]
+    log = tmp_path / "log.ndjson"
+    log.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(log)
+        assert store.engine.rows("SELECT client_id, subject_id, ended_at FROM grant_state") == [("55", "7", None)]
+
+
 def test_repositories_taken_from_an_app_narrow_it(load):
     row = load([event("integration_installation.repositories_removed", name="Deployer")]).one("revocation")
     assert (row["kind"], row["target_kind"], row["client_id"]) == ("downgrade", "grant", "Deployer")

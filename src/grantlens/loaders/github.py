@@ -17,7 +17,11 @@ What the mapping decides, and why:
 - **A GitHub App** that is deleted or suspended (`integration.destroy`, `.suspend`) is switched off alike; so is, within its organisation,
   an OAuth app that an organisation lets in no longer: `org.oauth_app_access_denied` is, by GitHub's list of events, the end of
   an approval, not the refusal of a request. A person who is suspended or deleted (`user.suspend`, `.delete`, `.destroy`) is so everywhere;
-  one who leaves or is removed (`org.remove_member`, in a collector's published tests) is disabled within the organisation, until added again.
+  one who leaves or is removed (`org.remove_member`, in a collector's published tests) is disabled within the organisation, until added again, restored,
+  or let in as an outside collaborator: then the person is the actor, who accepted, as the record of it gives no id but that one. The removal of an
+  outside collaborator is not read: where the actor is somebody else, nobody would be told to be back.
+- **A client secret** that is generated, reset or removed (GitHub's list of events) is a credential of the app, without an id: who did it is known, not
+  which of several secrets it was.
 - A request for access that an organisation must approve (`personal_access_token.request_created`) gives nothing, nor does taking
   it back: the approval (`access_granted`) is the consent.
 - `oauth_access.regenerate` repeats the hash of the creation: a `refresh` of the same token.
@@ -33,6 +37,24 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from grantlens.loaders.github_action import (
+    CONSENTS,
+    DISABLES,
+    ENABLES,
+    ENDS,
+    MEMBERS,
+    OF_APPS,
+    PERSON_ENDS,
+    REFUSALS,
+    REQUESTS,
+    SECRET_ENDS,
+    SECRETS,
+    SIGNALS,
+    TOKEN_ENDS,
+    TOKEN_RENEWALS,
+    TOKENS,
+    listed,
+)
 from grantlens.loaders.loader import Join, Loader, mostly
 
 _FIELDS = """{
@@ -42,7 +64,7 @@ _FIELDS = """{
     "user": "VARCHAR", "user_id": "VARCHAR", "org": "VARCHAR", "business": "VARCHAR", "repository_public": "VARCHAR", "repo": "VARCHAR",
     "hashed_token": "VARCHAR", "token_id": "VARCHAR", "token_scopes": "VARCHAR",
     "programmatic_access_type": "VARCHAR", "user_programmatic_access_name": "VARCHAR",
-    "integration": "VARCHAR", "name": "VARCHAR", "application_client_id": "VARCHAR",
+    "integration": "VARCHAR", "name": "VARCHAR", "invitee": "VARCHAR", "application_client_id": "VARCHAR",
     "oauth_application_id": "VARCHAR", "oauth_application_name": "VARCHAR",
     "oauth_application": "VARCHAR",
     "request_method": "VARCHAR", "route": "VARCHAR", "status_code": "INTEGER",
@@ -82,63 +104,11 @@ def _plain(column: str) -> str:
     return f"nullif(CASE WHEN starts_with({column}, '[') THEN array_to_string({items}, ',') ELSE {column} END, '')"
 
 
-def _listed(actions: Sequence[str]) -> str:
-    return "(" + ", ".join(f"'{action}'" for action in actions) + ")"
-
-
-_TOKENS = ("oauth_access.create", "personal_access_token.create")
-_RENEWALS = ("oauth_access.regenerate", "personal_access_token.credential_regenerated")
-_CONSENTS = (
-    "oauth_authorization.create",
-    "personal_access_token.access_granted",
-    "integration_installation.create",
-    "integration_installation.unsuspend",
-    "integration_installation.repositories_added",
-    "integration_installation.version_updated",
-    "integration.unsuspend",
-    "org.oauth_app_access_approved",
-    "org_credential_authorization.grant",
-)
-_REQUESTS = ("personal_access_token.request_created", "personal_access_token.request_cancelled")
-_REFUSALS = ("personal_access_token.request_denied",)
-_ENDS = (
-    "personal_access_token.access_revoked",
-    "personal_access_token.credential_revoked",
-    "personal_access_token.destroy",
-    "oauth_authorization.destroy",
-    "org_credential_authorization.revoke",
-    "org_credential_authorization.deauthorize",
-    "org_credential_authorization.deauthorized",  # its older name
-    "integration_installation.destroy",
-)
-_TOKEN_ENDS = (
-    "oauth_access.destroy",
-    "oauth_access.revoke",
-    "oauth_application.revoke_tokens",
-    "integration.revoke_tokens",
-)
-_SIGNALS = ("oauth_application.revoke_all_tokens", "integration.revoke_all_tokens")
-_APP_ENDS = ("oauth_application.destroy", "oauth_application.revoke_tokens", "oauth_application.revoke_all_tokens")
-_PERSON_ENDS = ("user.suspend", "user.delete", "user.destroy")
-_MEMBERS = ("org.remove_member", "org.add_member")
-_ENABLES = (
-    "integration_installation.unsuspend",
-    "integration.unsuspend",
-    "org.oauth_app_access_approved",
-    "user.unsuspend",
-)
-_DISABLES = (
-    "integration_installation.suspend",
-    "integration.suspend",
-    "integration.destroy",
-    "oauth_application.destroy",
-    "org.oauth_app_access_denied",
-    *_PERSON_ENDS,
-)
-
 _EVENT = f"""
 SELECT line_no, r.*,
-       coalesce(r.action IN {_listed(_MEMBERS)} AND nullif(r.org, '[]') <> '', false) AS is_of_member,
+       -- who was asked in, and came, is the actor: of an invitee nothing else has an id
+       coalesce((r.action IN {listed(MEMBERS)} OR (r.action = 'org.add_outside_collaborator' AND lower(r.invitee) = lower(r.actor)))
+                AND nullif(r.org, '[]') <> '', false) AS is_of_member,
        r.installation.app_id IS NOT NULL OR (r.actor IS NULL AND r.sender.login IS NOT NULL) AS is_webhook,
        CASE WHEN r.installation.app_id IS NOT NULL THEN
                  CASE WHEN r.action IN ('created', 'unsuspend') THEN 'consent'
@@ -146,17 +116,19 @@ SELECT line_no, r.*,
                       WHEN r.action IN ('suspend', 'deleted') THEN 'disable' END
             WHEN r.actor IS NULL AND r.sender.login IS NOT NULL
             THEN CASE WHEN r.action = 'revoked' THEN 'revoked webhook' END
-            WHEN r.action IN {_listed(_TOKENS)} THEN 'token'
-            WHEN r.action IN {_listed(_RENEWALS)} THEN 'refresh'
-            WHEN r.action IN {_listed(_CONSENTS)} THEN 'consent'
-            WHEN r.action IN {_listed(_REFUSALS)} THEN 'refusal'
-            WHEN r.action IN {_listed(_ENDS)} THEN 'revoke'
-            WHEN r.action IN {_listed(_TOKEN_ENDS)} THEN CASE WHEN r.explanation = 'expired' THEN 'expiry' ELSE 'token end' END
-            WHEN r.action IN {_listed(_DISABLES)} THEN 'disable'
+            WHEN r.action IN {listed(TOKENS)} THEN 'token'
+            WHEN r.action IN {listed(TOKEN_RENEWALS)} THEN 'refresh'
+            WHEN r.action IN {listed(CONSENTS)} THEN 'consent'
+            WHEN r.action IN {listed(REFUSALS)} THEN 'refusal'
+            WHEN r.action IN {listed(SECRETS)} THEN 'credential'
+            WHEN r.action IN {listed(SECRET_ENDS)} THEN 'secret end'
+            WHEN r.action IN {listed(ENDS)} THEN 'revoke'
+            WHEN r.action IN {listed(TOKEN_ENDS)} THEN CASE WHEN r.explanation = 'expired' THEN 'expiry' ELSE 'token end' END
+            WHEN r.action IN {listed(DISABLES)} THEN 'disable'
             WHEN r.action = 'user.unsuspend' THEN 'enable'
-            WHEN r.action IN {_listed(_SIGNALS)} THEN 'signal'
+            WHEN r.action IN {listed(SIGNALS)} THEN 'signal'
             WHEN r.action = 'integration_installation.repositories_removed' THEN 'downgrade'
-            WHEN r.action IN {_listed(_REQUESTS)} THEN NULL
+            WHEN r.action IN {listed(REQUESTS)} THEN NULL
             WHEN r.action = 'api.request' THEN 'use'
             WHEN r.action IN ('git.clone', 'git.fetch', 'git.push') AND (r.actor <> '' OR r.repository_public IS DISTINCT FROM 'true') THEN 'use'
             WHEN r.hashed_token <> '' OR r.token_id <> '0' OR r.actor_is_agent THEN 'use'
@@ -172,9 +144,9 @@ FROM record
 _PARTY = f"""
 SELECT *,
        {_moment("logged_at")} AS happened_at,
-       action IN {_listed((*_PERSON_ENDS, "user.unsuspend"))} AS is_of_person,
+       action IN {listed((*PERSON_ENDS, "user.unsuspend"))} AS is_of_person,
        -- beside it stands what an app may do again
-       action IN {_listed(_ENABLES)} OR (is_webhook AND action = 'unsuspend') AS enables,
+       action IN {listed(ENABLES)} OR (is_webhook AND action = 'unsuspend') AS enables,
        -- a person who is suspended is so everywhere
        CASE WHEN NOT is_of_person THEN coalesce({_plain("org")}, {_plain("business")}, installation.account.login) END AS tenant,
        coalesce(nullif(hashed_token, ''), nullif(nullif(token_id, ''), '0')) AS token,
@@ -184,10 +156,11 @@ SELECT *,
        is_webhook OR action LIKE 'integration_installation.%' AS is_installation,
        -- what else a token does to an app is a use of that token, not of the app
        action LIKE 'integration.%' AND meaning <> 'use' AS is_github_app,
-       action IN {_listed(_APP_ENDS)} OR is_github_app AS is_application,
+       action IN {listed(OF_APPS)} OR is_github_app AS is_application,
        is_installation OR is_application OR action LIKE 'org.%' AS is_of_app,
        coalesce(nullif(actor_id, ''), sender.id, nullif(actor, '')) AS doer,
-       coalesce(nullif(nullif(user_id, ''), '0'), nullif("user", '')) AS named_person,
+       coalesce(nullif(nullif(user_id, ''), '0'), nullif("user", ''),
+                CASE WHEN action = 'org.add_outside_collaborator' AND is_of_member THEN doer END) AS named_person,
        coalesce(named_person, nullif(actor_id, ''), nullif(actor, '')) AS person,
        coalesce(nullif("user", ''), nullif(actor, '')) AS person_name,
        (is_of_person OR meaning = 'member') AND named_person IS NULL AS names_nobody,
@@ -218,7 +191,7 @@ WHERE meaning IS NOT NULL
 """
 
 _ISSUED = """
-SELECT *, meaning AS issued_as FROM party WHERE meaning IN ('token', 'refresh', 'consent', 'refusal', 'change')
+SELECT *, meaning AS issued_as FROM party WHERE meaning IN ('token', 'refresh', 'consent', 'refusal', 'change', 'credential')
 UNION ALL
 SELECT *, 'own consent' FROM party WHERE action = 'personal_access_token.create'
 """
@@ -238,13 +211,13 @@ SELECT line_no,
        CASE WHEN issued_as = 'refusal' THEN 'consent' END AS denial_reason,
        grant_id,
        CASE WHEN issued_as IN ('token', 'refresh') THEN token END AS token_id,
-       CASE WHEN issued_as NOT IN ('token', 'refresh') THEN NULL
-            WHEN pat IS NOT NULL OR programmatic_access_type ILIKE '%personal access token%' THEN 'api_key'
+       CASE WHEN issued_as NOT IN ('token', 'refresh', 'credential') THEN NULL
+            WHEN issued_as = 'credential' OR pat IS NOT NULL OR programmatic_access_type ILIKE '%personal access token%' THEN 'api_key'
             ELSE 'access' END AS token_kind,
        client_id, client_name,
        CASE WHEN NOT is_of_app THEN person END AS subject_id,
        CASE WHEN NOT is_of_app THEN person_name END AS subject_name,
-       CASE WHEN is_installation OR is_github_app OR is_bot THEN 'service'
+       CASE WHEN is_installation OR is_github_app OR is_bot OR issued_as = 'credential' THEN 'service'
             WHEN action LIKE 'org.%' THEN NULL
             WHEN is_agent AND named_person IS NULL THEN 'agent' ELSE 'user' END AS subject_kind,
        CASE WHEN is_webhook THEN {_PERMISSIONS}
@@ -292,9 +265,10 @@ _REVOCATION = """
 SELECT line_no,
        nullif(_document_id, '') AS event_id,
        happened_at AS revoked_at,
-       CASE WHEN meaning = 'token end' THEN 'revoke' WHEN enables THEN 'enable' ELSE meaning END AS kind,
+       CASE WHEN meaning IN ('token end', 'secret end') THEN 'revoke' WHEN enables THEN 'enable' ELSE meaning END AS kind,
        'success' AS outcome,
        CASE WHEN meaning IN ('token end', 'expiry') THEN 'token'
+            WHEN meaning = 'secret end' THEN 'credential'
             WHEN is_of_person THEN 'subject'
             WHEN is_application THEN 'client'
             -- without a tenant, the app would end everywhere
@@ -309,11 +283,11 @@ SELECT line_no,
        nullif(explanation, '') AS reason,
        tenant
 FROM party
-WHERE (meaning IN ('revoke', 'disable', 'token end', 'expiry', 'signal', 'downgrade')
+WHERE (meaning IN ('revoke', 'disable', 'token end', 'secret end', 'expiry', 'signal', 'downgrade')
        OR (enables AND coalesce(client_id, grant_id, named_person) IS NOT NULL)) AND NOT names_nobody
 UNION ALL
 -- a use besides, where it was done with a token
-SELECT line_no, nullif(_document_id, ''), happened_at, CASE action WHEN 'org.add_member' THEN 'enable' ELSE 'disable' END, 'success', 'subject',
+SELECT line_no, nullif(_document_id, ''), happened_at, CASE action WHEN 'org.remove_member' THEN 'disable' ELSE 'enable' END, 'success', 'subject',
        NULL, NULL, NULL, named_person, nullif("user", ''),
        CASE WHEN doer = named_person THEN 'user' WHEN doer IS NOT NULL THEN 'admin' END, doer, nullif(explanation, ''), tenant
 FROM party
@@ -327,6 +301,7 @@ SELECT line_no,
             WHEN action = 'personal_access_token.request_cancelled' THEN 'request for access taken back'
             WHEN regexp_matches(action, '^(oauth_|personal_access_token|integration|org_credential)')
             THEN 'token or app event that neither gives nor takes access'
+            WHEN action = 'org.remove_outside_collaborator' THEN 'outside collaborator removed, whose return names no id'
             ELSE 'event that names no token' END AS reason
 FROM event
 WHERE meaning IS NULL AND action IS NOT NULL
@@ -360,12 +335,13 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="github",
-    version=13,
+    version=14,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,
     dialect=_fitted,
     carries=("issuance", "usage", "revocation"),
+    makers=True,
     steps={"event": _EVENT, "party": _PARTY, "issued": _ISSUED},
     issuance=_ISSUANCE,
     usage=_USAGE,
