@@ -873,6 +873,56 @@ def test_a_token_of_the_identity_center_is_issued_and_used(load):
     assert issued["token_id"] == used["token_id"]
 
 
+def test_an_application_of_the_identity_center_ends_with_its_tokens(load):
+    """It is of the account that its ARN names, wherever the call was made."""
+    app = f"arn:aws:sso::{ACCOUNT}:application/ssoins-1/apl-1"
+    asked = {"clientId": app, "grantType": "urn:ietf:params:oauth:grant-type:jwt-bearer"}
+    said = {"identitystore:UserId": "u-1", "identitycenter:CredentialId": "AAAA-c-1"}
+    given = call("CreateTokenWithIAM", "sso-oauth", session(), asked, {}, additionalEventData=said)
+    changes = [
+        call(
+            name,
+            "sso",
+            None,
+            {"applicationArn": app, **more},
+            eventID=f"e-{nth}",
+            recipientAccountId=OTHER,
+            error=error,
+        )
+        for nth, (name, more, error) in enumerate(
+            [
+                ("UpdateApplication", {"status": "DISABLED"}, None),
+                ("UpdateApplication", {"status": "ENABLED"}, None),
+                ("UpdateApplication", {"name": "a name", "status": None}, None),
+                ("DeleteApplication", {}, ("AccessDeniedException", "no")),
+                ("DeleteApplication", {}, None),
+                ("PutApplicationGrant", {"grantType": "refresh_token"}, None),
+            ]
+        )
+    ]
+    other = call("DeleteApplication", "kinesisanalytics", None, {"applicationName": "a"}, eventID="e-other")
+    loaded = load([given, *changes, other])
+    names = ("kind", "target_kind", "client_id", "outcome", "tenant", "subject_id", "token_id")
+    assert [tuple(row[name] for name in names) for row in loaded.rows["revocation"]] == [
+        ("disable", "client", app, "success", ACCOUNT, None, None),
+        ("enable", "client", app, "success", ACCOUNT, None, None),
+        ("disable", "client", app, "denied", ACCOUNT, None, None),
+        ("disable", "client", app, "success", ACCOUNT, None, None),
+    ]
+    assert loaded.one("issuance")["tenant"] == ACCOUNT
+    assert len(loaded.rows["usage"]) == 8
+
+
+def test_a_key_of_one_service_ends_when_its_record_says(load):
+    made = {"serviceSpecificCredentialId": "ACCA1", "userName": "ada", "expirationDate": "Jul 31, 2026, 10:00:00 AM"}
+    asked = {"userName": "ada", "serviceName": "bedrock.amazonaws.com", "credentialAgeDays": 30}
+    row = load([call("CreateServiceSpecificCredential", asked=asked, got={"serviceSpecificCredential": made})]).one(
+        "issuance"
+    )
+    assert (row["kind"], row["token_id"]) == ("credential", "ACCA1")
+    assert row["expires_at"] == datetime(2026, 7, 31, 10, tzinfo=UTC)
+
+
 SIGN_IN = f"arn:aws:signin:us-west-2:{ACCOUNT}:session/0a1b"
 AGENT = "arn:aws:signin:us-west-2::external-client/dcr/4c5d"
 MCP = "https://aws-mcp.us-west-2.api.aws/mcp"

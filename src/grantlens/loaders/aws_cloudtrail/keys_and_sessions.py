@@ -25,7 +25,7 @@ SELECT *, regexp_extract(owner, '[^/:]+$') AS owner_name
 FROM (
     SELECT *,
            coalesce(asked.policyDocument, asked.assumeRolePolicyDocument, asked.policy) AS written,
-           coalesce(got.credentials.expiration, got.expiration) AS ends,
+           coalesce(got.credentials.expiration, got.expiration, got.serviceSpecificCredential.expirationDate) AS ends,
            CASE WHEN json_valid(written) THEN written::JSON END AS document,
            {ALLOWED} AS allowed,
            coalesce(asked.userName, got.accessKey.userName, got.serviceSpecificCredential.userName, '') AS user_name,
@@ -40,6 +40,7 @@ FROM (
                                    THEN 'arn:' || part || ':iam::' || asked.targetPrincipal || ':root' ELSE asked.targetPrincipal END,
                               {principal("refused_at")},
                               CASE WHEN starts_with(call, 'AssumeRo') THEN {principal("resources[1].ARN")} ELSE caller END)
+                WHEN meaning IN ('remove', 'restore') AND server = 'sso.amazonaws.com' THEN asked.applicationArn
                 WHEN asked.roleName <> '' THEN 'arn:' || part || ':iam::' || account || ':role/' || asked.roleName
                 WHEN user_name <> '' THEN 'arn:' || part || ':iam::' || account || ':user/' || user_name
                 WHEN outcome <> 'success' AND asked IS NULL THEN {principal("refused_at")}

@@ -47,6 +47,9 @@ SELECT *,
             WHEN person IS NOT NULL THEN
                  CASE WHEN call IN ('DeleteUser', 'DisableUser') OR (call IN ('PatchUser', 'PutUser') AND got.active = 'false') THEN 'person off'
                       WHEN call = 'EnableUser' OR (call IN ('PatchUser', 'PutUser') AND got.active = 'true') THEN 'person on' END
+            WHEN server = 'sso.amazonaws.com' AND asked.applicationArn <> '' THEN
+                 CASE WHEN call = 'DeleteApplication' OR (call = 'UpdateApplication' AND asked.status = 'DISABLED') THEN 'remove'
+                      WHEN call = 'UpdateApplication' AND asked.status = 'ENABLED' THEN 'restore' END
             WHEN call IN ('CreateToken', 'CreateTokenWithIAM') AND server IN ('sso.amazonaws.com', 'sso-oauth.amazonaws.com') THEN 'oauth'
             WHEN server = 'signin.amazonaws.com' THEN
                  CASE WHEN call = 'AuthorizeOAuth2Access' THEN 'authorize' WHEN starts_with(call, 'CreateOAuth2Token') THEN 'oauth'
