@@ -330,6 +330,17 @@ def test_a_person_of_a_workforce_pool_who_is_deleted_is_called_as_in_calls(load)
     ]
 
 
+def test_sessions_of_a_person_of_a_workforce_pool_that_are_revoked_end_what_was_issued_before(load):
+    name = "locations/global/workforcePools/p/subjects/ada"
+    revoked = iam("WorkforcePools.RevokeWorkforcePoolSubjectSessions", name)
+    loaded = load([revoked | {"operation": {"first": True}}, revoked | {"operation": {"last": True}, "insertId": "2"}])
+    row = loaded.one("revocation")
+    names = ("kind", "target_kind", "client_id", "subject_id", "tenant", "outcome")
+    staff = "principal://iam.googleapis.com/locations/global/workforcePools/p/subject/ada"
+    assert tuple(row[name] for name in names) == ("revoke", "policy", staff, None, None, "success")
+    assert row["issued_before"] == row["revoked_at"]
+
+
 def test_the_keys_of_an_account_that_is_enabled_again_are_used_rightly(tmp_path):
     name, key = f"projects/{PROJECT}/serviceAccounts/{ROBOT}", f"//iam.googleapis.com/{KEY_NAME}"
     labels = {"resource": {"labels": {"project_id": PROJECT, "email_id": ROBOT}}}

@@ -27,7 +27,9 @@ What the mapping decides, and why:
 - A person whom Google or an admin of Workspace disabled, in the log that Workspace shares (`login.googleapis.com`, seen; `admin.googleapis.com`, by
   the names of the Reports API), is so in all projects, until an admin takes it back.
 - A person of a workforce pool who is deleted (`DeleteWorkforcePoolSubject`, by Google's list of methods; no record was at hand) is the client that
-  calls as `principal://...`, in all projects. It takes a while: the first entry counts. Of a pool that is deleted nobody is named.
+  calls as `principal://...`, in all projects. It takes a while: the first entry counts. Of a pool that is deleted nobody is named. That all sessions of
+  such a person are revoked cuts off what was issued before: by Google's page also credentials, and whoever signs in again goes on. Its method
+  is the name of the call in Google's API (`RevokeWorkforcePoolSubjectSessions`), as those of the list are; no record was at hand.
 - Panther writes some outer names in lower case and the times with a blank. Both are read.
 """
 
@@ -148,7 +150,8 @@ SELECT *,
                  WHEN call IN ('DisableServiceAccount', 'DeleteServiceAccount') THEN 'remove'
                  WHEN call IN ('EnableServiceAccount', 'UndeleteServiceAccount') THEN 'restore'
                  WHEN pool_person IS NOT NULL AND NOT is_end
-                 THEN CASE call WHEN 'DeleteWorkforcePoolSubject' THEN 'remove' WHEN 'UndeleteWorkforcePoolSubject' THEN 'restore' END END
+                 THEN CASE call WHEN 'DeleteWorkforcePoolSubject' THEN 'remove' WHEN 'UndeleteWorkforcePoolSubject' THEN 'restore'
+                           WHEN 'RevokeWorkforcePoolSubjectSessions' THEN 'cut off' END END
             WHEN call IN ('GenerateAccessToken', 'GenerateIdToken', 'ExchangeToken') THEN 'exchange'
             WHEN call IN ('SignJwt', 'SignBlob') THEN 'sign' END AS meaning,
        coalesce(server, '') NOT IN ('login.googleapis.com', 'oauth2.googleapis.com', 'sts.googleapis.com') AND coalesce(log_name, '') NOT LIKE '%system_event'
@@ -212,20 +215,21 @@ WHERE meaning IN ('exchange', 'sign') OR (meaning = 'credential' AND NOT is_star
 
 _REVOCATION = """
 SELECT line_no, part_id AS event_id, happened_at AS revoked_at, received_at,
-       CASE meaning WHEN 'bind' THEN 'downgrade' WHEN 'end' THEN 'revoke' WHEN 'restore' THEN 'enable' WHEN 'person on' THEN 'enable'
-                    ELSE 'disable' END AS kind,
+       CASE meaning WHEN 'bind' THEN 'downgrade' WHEN 'end' THEN 'revoke' WHEN 'cut off' THEN 'revoke'
+                    WHEN 'restore' THEN 'enable' WHEN 'person on' THEN 'enable' ELSE 'disable' END AS kind,
        outcome,
        CASE WHEN person IS NOT NULL THEN 'subject' WHEN meaning = 'bind' THEN 'grant' WHEN meaning IN ('remove', 'restore') THEN 'client'
-            ELSE 'credential' END AS target_kind,
+            WHEN meaning = 'cut off' THEN 'policy' ELSE 'credential' END AS target_kind,
        key_id AS token_id,
        CASE WHEN meaning = 'bind' THEN member WHEN person IS NULL THEN account END AS client_id, person AS subject_id,
+       CASE WHEN meaning = 'cut off' THEN happened_at END AS issued_before,
        CASE WHEN principal = account THEN 'client' WHEN principal IS NOT NULL THEN 'admin' WHEN person IS NOT NULL THEN 'system' END AS initiator,
        principal AS actor_id,
        CASE WHEN meaning = 'bind' THEN delta.role WHEN person IS NOT NULL THEN method_name END AS reason,
        -- a person is disabled in all projects
        CASE WHEN person IS NULL AND pool_person IS NULL THEN tenant END AS tenant
 FROM part
-WHERE meaning IN ('end', 'switch off', 'remove', 'restore', 'person off', 'person on') OR (meaning = 'bind' AND delta_action = 'REMOVE')
+WHERE meaning IN ('end', 'switch off', 'remove', 'restore', 'cut off', 'person off', 'person on') OR (meaning = 'bind' AND delta_action = 'REMOVE')
 """
 
 _USAGE = """
@@ -295,7 +299,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=11,
+    version=12,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,
