@@ -873,6 +873,28 @@ def test_a_token_of_the_identity_center_is_issued_and_used(load):
     assert issued["token_id"] == used["token_id"]
 
 
+def test_who_logs_out_of_the_identity_center_ends_the_token_of_the_call(tmp_path):
+    said = {"identitystore:UserId": "u-1", "identitycenter:CredentialId": "AAAA-c-1"}
+    asked = {"clientId": "cli-1", "grantType": "urn:ietf:params:oauth:grant-type:device_code"}
+    service = {"eventType": "AwsServiceEvent", "serviceEventDetails": {}}
+    records = [
+        call("CreateToken", "sso", portal(), asked, {"expiresIn": 28800}, additionalEventData=said),
+        call("Logout", "sso", portal(), time="2026-07-01T11:00:00Z", **service),
+        call("Logout", "sso", portal(credentialId=None), time="2026-07-01T11:30:00Z", eventID="e-unnamed", **service),
+        call("ListAccounts", "sso", portal(), time="2026-07-01T12:00:00Z", **service),
+    ]
+    log = tmp_path / "log.ndjson"
+    log.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(log)
+        (row,) = store.sql("SELECT * FROM revocation").to_pylist()
+        (found,) = detect.run(store, ["REV-1"])
+        findings = found.to_dicts()
+    names = ("kind", "target_kind", "token_id", "client_id", "subject_id", "initiator", "actor_id", "tenant")
+    assert tuple(row[name] for name in names) == ("revoke", "token", "AAAA-c-1", None, "u-1", "user", "u-1", ACCOUNT)
+    assert [(finding["token_id"], finding["detail"]["uses_after"]) for finding in findings] == [("AAAA-c-1", 1)]
+
+
 def test_an_application_of_the_identity_center_ends_with_its_tokens(load):
     """It is of the account that its ARN names, wherever the call was made."""
     app = f"arn:aws:sso::{ACCOUNT}:application/ssoins-1/apl-1"

@@ -47,6 +47,7 @@ SELECT *,
             WHEN person IS NOT NULL THEN
                  CASE WHEN call IN ('DeleteUser', 'DisableUser') OR (call IN ('PatchUser', 'PutUser') AND got.active = 'false') THEN 'person off'
                       WHEN call = 'EnableUser' OR (call IN ('PatchUser', 'PutUser') AND got.active = 'true') THEN 'person on' END
+            WHEN server = 'sso.amazonaws.com' AND call = 'Logout' THEN CASE WHEN token_id IS NOT NULL THEN 'log out' END
             WHEN server = 'sso.amazonaws.com' AND asked.applicationArn <> '' THEN
                  CASE WHEN call = 'DeleteApplication' OR (call = 'UpdateApplication' AND asked.status = 'DISABLED') THEN 'remove'
                       WHEN call = 'UpdateApplication' AND asked.status = 'ENABLED' THEN 'restore' END
