@@ -522,6 +522,21 @@ def test_policies_widen_and_narrow(load):
     assert reasons == [("downgrade", ROLE, arn), ("downgrade", USER, quarantine)]
 
 
+@pytest.mark.parametrize("name", ["AWSCompromisedKeyQuarantineV3", "AWSDenyAll"])
+def test_to_take_away_what_only_denied_widens(load, name):
+    arn = f"arn:aws:iam::aws:policy/{name}"
+    loaded = load(
+        [
+            call("DetachUserPolicy", asked={"userName": "ada", "policyArn": arn}),
+            call("DetachRolePolicy", asked={"roleName": "deploy", "policyArn": arn}),
+        ]
+    )
+    assert loaded.rows["revocation"] == []
+    assert [(row["kind"], row["client_id"]) for row in loaded.rows["issuance"]] == [("change", USER), ("change", ROLE)]
+    details = [json.loads(row["authorization_details"]) for row in loaded.rows["issuance"]]
+    assert details == [{"policy": arn, "change": "DetachUserPolicy"}, {"policy": arn, "change": "DetachRolePolicy"}]
+
+
 def test_who_may_assume_a_role(load):
     principal = {"AWS": [OTHER, f"arn:aws:iam::{ACCOUNT}:root"], "Service": "ec2.amazonaws.com"}
     statements = [

@@ -1,7 +1,8 @@
 """AWS CloudTrail: what a policy says of access - whom it trusts, what it allows, and whose sessions it cuts off.
 
 - **A policy of a role or user** is one of several, and says more than scopes can. It is kept as authorization detail, and the scopes stay
-  unknown. To take one away is a downgrade, and so is to give one that only denies.
+  unknown. To take one away is a downgrade, and so is to give one that only denies. To take away one of AWS's own that only deny gives back what it
+  denied: a change.
 - **A session policy** is all that a session may have: the actions that it allows are the scopes of the session, unless a policy beside it is
   only named.
 - **A policy that denies by `aws:TokenIssueTime`** is a revocation of every session that was issued before that time. The console calls it
@@ -12,8 +13,9 @@ A policy document may have been written with blanks, and its statements as a lis
 """
 
 CHANGE_OF_POLICY = """WHEN call IN ('CreateRole', 'UpdateAssumeRolePolicy') THEN 'trust'
-                      WHEN call IN ('AttachRolePolicy', 'AttachUserPolicy') AND regexp_matches(asked.policyArn,
-                          ':policy/(AWSCompromisedKeyQuarantine.*|AWSDenyAll)$') THEN 'narrow'
+                      WHEN call IN ('AttachRolePolicy', 'AttachUserPolicy', 'DetachRolePolicy', 'DetachUserPolicy')
+                          AND regexp_matches(asked.policyArn, ':policy/(AWSCompromisedKeyQuarantine.*|AWSDenyAll)$')
+                      THEN CASE WHEN starts_with(call, 'Attach') THEN 'narrow' ELSE 'widen' END
                       WHEN call IN ('AttachRolePolicy', 'AttachUserPolicy', 'AddUserToGroup') THEN 'widen'
                       WHEN call IN ('DeleteRolePolicy', 'DeleteUserPolicy') AND asked.policyName = 'AWSRevokeOlderSessions' THEN 'widen'
                       WHEN call IN ('DetachRolePolicy', 'DeleteRolePolicy', 'DetachUserPolicy', 'DeleteUserPolicy',
