@@ -30,6 +30,8 @@ What the mapping decides, and why:
   one of its credentials is switched off. No real record shows the latter: an event without such a target is ignored.
 - **A device that asks whether its code was entered yet** (`authorization_pending`, `slow_down`, RFC 8628 section 3.5) is told to ask again: that
   refuses nobody, and is ignored.
+- That an admin lets Okta's support in, and that this ends (`user.session.impersonation...`), is ignored by name: the record at hand names neither who came nor
+  what became of it.
 - An authorization code may be worth a token to a thief: its id is never kept.
 - Panther writes the outer field names in lower case, all or only that of `debugContext`, and the times with a blank. This is
   read, and so is an event inside that of Elastic, Filebeat or EventBridge, to which Okta streams its log, and the events of an event hook.
@@ -317,6 +319,7 @@ SELECT line_no,
        CASE WHEN is_poll THEN 'device that asks whether its code was entered yet'
             WHEN oauth <> '' THEN 'OAuth event that neither gives nor takes access'
             WHEN starts_with(event_type, 'workload_principal.') THEN 'agent: it and its credentials neither begin nor end, or no agent is named'
+            WHEN event_type LIKE 'user.session.impersonation.%' THEN 'access of Okta''s support, which no record names'
             WHEN event_type LIKE 'user.session.%' OR event_type LIKE 'user.authentication.%'
               OR event_type = 'policy.evaluate_sign_on' THEN 'sign-in of a person'
             ELSE 'not about delegated access' END AS reason
@@ -361,7 +364,7 @@ def _spelled(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=12,
+    version=13,
     title="Okta System Log",
     recognise=mostly_inside(is_event),
     fields=EVENT,
