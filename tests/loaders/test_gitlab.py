@@ -344,11 +344,14 @@ def test_what_gives_and_ends_nothing_is_ignored_by_name(load):
             streamed("ban_user", "Attempted to ban user", id="3"),
             streamed("authenticated_with_two_factor", "Signed in", id="4"),
             streamed("project_created", "Added project", id="5"),
+            streamed("cluster_agent_token_created", "Created agent token", id="6"),
+            streamed("cluster_agent_token_revoked", "Revoked agent token", id="7"),
         ]
     )
     assert loaded.ignored == {
         "audited API request that does not say what came of it": 1,
         "token or app event that neither gives nor takes access": 1,
+        "token of a kind that is not read": 2,
         OTHER: 2,
         SIGN_IN: 1,
     }

@@ -203,6 +203,7 @@ SELECT line_no, 'call without a token' AS reason FROM call WHERE token IS NULL
 UNION ALL
 SELECT line_no,
        CASE WHEN action = 'api_request_access_with_scope' THEN 'audited API request that does not say what came of it'
+            WHEN regexp_matches(action, 'token_(created|revoked|deleted|destroyed)$') THEN 'token of a kind that is not read'
             WHEN action LIKE '%token%' OR action LIKE 'oauth_%' THEN 'token or app event that neither gives nor takes access'
             WHEN is_sign_in OR action LIKE 'authenticated_with_%' OR action LIKE 'login_failed_%' THEN 'sign-in of a person'
             ELSE 'not about delegated access' END
@@ -234,7 +235,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 LOADER = with_envelopes(
     Loader(
         name="gitlab",
-        version=6,
+        version=7,
         title="GitLab audit events and API log",
         recognise=mostly_inside(lambda record: _is_audit(record) or _is_call(record)),
         fields=_FIELDS,
