@@ -22,6 +22,7 @@ def steps_of(world, grant):
     tenant, client, subject = holder(mine, openings)
     first = min(row["issued_at"] for row in openings)
     steps = [(row["issued_at"], 2, row) for row in openings]
+    steps += [(row["issued_at"], 1, {"unsure": True, "scopes_removed": []}) for row in changes_of_keys(world, mine)]
     for row in world["revocation"]:
         if row["outcome"] != "success":
             continue
@@ -61,44 +62,59 @@ def steps_of(world, grant):
     return sorted(steps, key=lambda step: step[:2])
 
 
+def changes_of_keys(world, mine):
+    """Return the changes of tokens of a grant that name another grant or none, and not the scopes that the token had."""
+    return [
+        row
+        for row in issued(world)
+        if row["kind"] == "change" and row.get("token_id") is not None
+        for key in mine
+        if key["kind"] not in OPENERS and key["token_id"] == row["token_id"] and key["grant_id"] != row["grant_id"]
+        if None in (row.get("tenant"), key.get("tenant")) or row["tenant"] == key["tenant"]
+        if row["scopes"] is None or key["scopes"] is None or set(row["scopes"]) != set(key["scopes"])
+    ]
+
+
 def allowed(world, grant, moment):
     """Return the scopes a grant allows at a moment: None while it is closed, "unknown" where no log names any."""
     open_, ended_before, vague, named, held = False, False, False, False, set()
-    unsure_at = None
-    for stamp, what, row in steps_of(world, grant):
-        if stamp > moment:
-            break
-        if what == 0:
+    steps = [step for step in steps_of(world, grant) if step[0] <= moment]
+    for stamp in sorted({stamp for stamp, *_ in steps}):
+        ends, removals, given = ([row for at, what, row in steps if (at, what) == (stamp, which)] for which in range(3))
+        if ends:
             open_, ended_before, vague, named, held = False, True, False, False, set()
-        elif what == 1 and row["unsure"]:
-            vague |= open_
-            unsure_at = stamp  # what opens the grant in the same moment
-        elif what == 1:
-            held -= set(row["scopes_removed"])
-        elif row["kind"] in OPENERS or not ended_before:
-            open_ = True
-            vague |= (row["kind"] == "consent" and row["scopes"] is None) or unsure_at == stamp
-            named |= row["scopes"] is not None
-            held |= set(row["scopes"] or [])
-        elif open_:
-            named |= row["scopes"] is not None
-            held |= set(row["scopes"] or [])
+        given = [row for row in given if open_ or row["kind"] in OPENERS or not ended_before]
+        open_ |= bool(given)
+        if not open_:
+            continue
+        wholes = [row for row in given if row["kind"] == "change" and row["scopes"] is not None]
+        if wholes:
+            vague, held = False, set()
+        vague |= any(row["unsure"] or row["scopes_removed"] is None for row in removals)
+        vague |= any(row["kind"] in OPENERS and row["scopes"] is None for row in given)
+        named |= any(row["scopes"] is not None for row in given)
+        held -= {scope for row in removals for scope in row["scopes_removed"] or ()}
+        held |= {scope for row in given for scope in row["scopes"] or ()}
     if not open_:
         return None
     return sorted(held) if named and not vague else "unknown"
 
 
 def taken_away(steps, opened_at, moment):
-    """Return the scopes that were taken since a grant was opened and not given again: when first, and by which of that moment."""
-    taken = {}
+    """Return the scopes that downgrades took since a grant was opened and that were not given again: when first, and by which of that moment."""
+    taken, dropped = {}, set()
     for stamp in sorted({stamp for stamp, *_ in steps if opened_at <= stamp <= moment}):
         now = [(what, row) for at, what, row in steps if at == stamp]
         given = {scope for what, row in now if what == 2 for scope in row["scopes"] or ()}
+        dropped -= given
         for what, row in now:
-            for scope in set(row["scopes_removed"]) - given if what == 1 else ():
+            for scope in set(row["scopes_removed"] or ()) - given - dropped if what == 1 else ():
                 at, event = taken.get(scope, (stamp, row["event_id"]))
                 taken[scope] = (at, min(event, row["event_id"]) if at == stamp else event)
         taken = {scope: found for scope, found in taken.items() if scope not in given}
+        if any(what == 2 and row["kind"] == "change" and row["scopes"] is not None for what, row in now):
+            ever = {scope for _, what, row in steps if what == 2 for scope in row["scopes"] or ()}
+            dropped |= ever - given - set(taken)
     return [{"scope": scope, "taken_at": when(at), "event_id": event} for scope, (at, event) in sorted(taken.items())]
 
 
@@ -242,6 +258,25 @@ def tale(*steps):
         ([("token", 0, ["r"]), ("token", 10, ["w"])], 20, ["r", "w"]),
         ([("token", 0, ["r"]), ("revoke", 60), ("token", 70, ["w"])], 80, None),
         ([("consent", 0, ["r", "w"]), ("downgrade", 30, ["w"]), ("consent", 30, ["w"])], 31, ["r", "w"]),
+        # What a change does not tell is not known from then on, until one tells the whole.
+        ([("consent", 0, ["r"]), ("change", 30, None)], 29, ["r"]),
+        ([("consent", 0, ["r"]), ("change", 30, None)], 30, "unknown"),
+        ([("consent", 0, ["r"]), ("change", 30, None), ("consent", 60, ["w"])], 90, "unknown"),
+        ([("consent", 0, ["r"]), ("change", 30, None), ("change", 60, ["w"])], 59, "unknown"),
+        ([("consent", 0, ["r"]), ("change", 30, None), ("change", 60, ["w"])], 60, ["w"]),
+        ([("consent", 0, ["r"]), ("change", 30, ["w"]), ("change", 30, None)], 60, "unknown"),
+        ([("consent", 0, None), ("change", 30, ["w"])], 60, ["w"]),
+        ([("consent", 0, ["r"]), ("change", 30, None), ("revoke", 60), ("consent", 90, ["w"])], 95, ["w"]),
+        ([("token", 0, ["r"]), ("change", 30, None), ("token", 60, ["w"])], 90, "unknown"),
+        # One that tells is the whole: what it does not name is over.
+        ([("consent", 0, ["r", "w"]), ("change", 30, ["r", "s"])], 29, ["r", "w"]),
+        ([("consent", 0, ["r", "w"]), ("change", 30, ["r", "s"])], 30, ["r", "s"]),
+        ([("consent", 0, ["r", "w"]), ("change", 30, [])], 30, []),
+        ([("consent", 0, ["r"]), ("change", 30, ["s"]), ("consent", 30, ["w"])], 31, ["s", "w"]),
+        ([("consent", 0, ["r", "w"]), ("downgrade", 30, None)], 29, ["r", "w"]),
+        ([("consent", 0, ["r", "w"]), ("downgrade", 30, None)], 30, "unknown"),
+        ([("consent", 0, ["r", "w"]), ("downgrade", 30, None), ("change", 60, ["r"])], 60, ["r"]),
+        ([("consent", 0, ["r", "w"]), ("downgrade", 30, [])], 30, ["r", "w"]),
     ],
 )
 def test_tales(bench, steps, second, expected):
@@ -251,6 +286,19 @@ def test_tales(bench, steps, second, expected):
     moment = NOON + second * SECOND
     assert told(rows, "g", moment) == expected
     assert allowed(world, "g", moment) == expected, "the oracle itself"
+
+
+@pytest.mark.parametrize(("scopes", "expected"), [(None, "unknown"), (["w"], "unknown"), (["r"], ["r"])])
+def test_a_change_of_a_key_that_names_no_grant_is_one_of_the_grant_of_the_key(bench, scopes, expected):
+    world = tale(("token", 0, ["r"]))
+    who = {"tenant": None, "grant_id": None, "client_id": None, "subject_id": None, "token_id": "t0"}
+    edit = {**world["issuance"][0], **who, "token_kind": None, "event_id": "e9", "kind": "change", "scopes": scopes}
+    world["issuance"].append(edit | {"issued_at": NOON + 30 * SECOND})
+    bench.lay([world])
+    rows = bench.answers("grant_state")
+    for second, held in ((29, ["r"]), (30, expected)):
+        assert told(rows, "g", NOON + second * SECOND) == held
+        assert allowed(world, "g", NOON + second * SECOND) == held, "the oracle itself"
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ LEFT JOIN everyones e ON e.source = o.source AND e.tenant IS NOT DISTINCT FROM o
 
 _CLIENTS = """
 WITH scope AS (
-    SELECT source, tenant, client_id, scope, bool_or(mappable AND api_logged AND NOT is_protocol AND exposure_days > 0) AS judged
+    SELECT source, tenant, client_id, scope, bool_or(mappable AND api_logged AND NOT is_protocol AND exposure_days > 0 AND NOT unclear) AS judged
     FROM granted_scope
     GROUP BY source, tenant, client_id, scope
 ),

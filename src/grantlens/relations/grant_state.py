@@ -4,23 +4,28 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "grant_state",
-    "What each grant allowed, as half-open intervals. A consent opens a grant or adds to it, a downgrade of the grant, its client or its subject "
-    "takes away, a revocation of these ends it, if it is known to be its own and was not taken back, and only a fresh consent "
-    "opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
+    "What each grant allowed, as half-open intervals. A consent opens a grant or adds to it, a change tells the whole of what it holds from then on, "
+    "a downgrade of the grant, its client or its subject takes away, a revocation of these ends it, if it is known to be its own and was not taken back, "
+    "and only a fresh consent opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
     "consent in the log is opened by its first token and holds what its tokens held. "
     "One that an admin gave to nobody, or by which tokens of several people came, has no subject. The scopes are not known before the first record that names "
-    "any, nor from a consent that does not say to what, nor a downgrade of which the logs do not tell whether it is of this tenant. taken are the scopes "
-    "that were taken away and not given again, with when and by which downgrade. All moments are by the clock of the issuance log; "
+    "any, nor from a consent or a change that does not say to what, nor a downgrade that does not say of what or of which the logs do not tell whether it is "
+    "of this tenant, until a change tells the whole. taken are the scopes that a downgrade took away and that were not given again, with when and by "
+    "which. All moments are by the clock of the issuance log; "
     "from_true and until_true are valid_from and valid_until set right by its offset.",
     """
-WITH opening AS (
+-- Named once: DuckDB works out the columns of a view anew wherever it stands.
+WITH every_issue AS NOT MATERIALIZED (
+    FROM issued
+),
+opening AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_name, subject_kind,
            issued_at AS changed_at, scopes,
-           kind IN ('consent', 'change') AS is_consent, kind = 'consent' AND scopes IS NULL AS is_vague,
+           kind IN ('consent', 'change') AS is_consent, is_consent AND scopes IS NULL AS is_vague, kind = 'change' AND scopes IS NOT NULL AS is_whole,
            bool_or(subject_id IS NULL AND subject_kind = 'user') OVER same AS for_everyone,
            for_everyone OR coalesce(bool_or(kind = 'consent' AND consent_kind = 'admin' AND subject_id IS NULL) OVER same, false)
                OR coalesce(min(subject_id) FILTER (NOT is_consent) OVER same < max(subject_id) FILTER (NOT is_consent) OVER same, false) AS is_nobodys
-    FROM issued
+    FROM every_issue
     WHERE grant_id IS NOT NULL
     WINDOW same AS (PARTITION BY source, grant_id)
     QUALIFY is_consent OR issued_at < coalesce(min(issued_at) FILTER (kind IN ('consent', 'change')) OVER same, 'infinity'::TIMESTAMPTZ)
@@ -122,13 +127,17 @@ downgraded AS (
     JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id AND coalesce(p.tenant = r.tenant, true)
     WHERE r.target_kind = 'subject'
 ),
--- What is given and taken away at one moment is held.
+-- What is given and taken away at one moment is held. What a change that tells the whole does not name is over.
 scope_event AS (
     SELECT source, grant_id, changed_at, scope, bool_or(added) AS added, min(event_id) AS event_id
     FROM (
         SELECT source, grant_id, changed_at, unnest(scopes) AS scope, true AS added, NULL AS event_id FROM opening
         UNION ALL
         SELECT source, grant_id, revoked_at, unnest(scopes_removed), false, event_id FROM downgraded
+        UNION ALL
+        SELECT w.source, w.grant_id, w.changed_at, g.scope, false, NULL
+        FROM (SELECT DISTINCT source, grant_id, changed_at FROM opening WHERE is_whole) w
+        JOIN (SELECT DISTINCT source, grant_id, unnest(scopes) AS scope FROM opening) g ON g.source = w.source AND g.grant_id = w.grant_id
     )
     GROUP BY source, grant_id, changed_at, scope
 ),
@@ -141,29 +150,53 @@ scope_change AS (
     QUALIFY e.added IS DISTINCT FROM lag(e.added) OVER (
         PARTITION BY i.source, i.grant_id, i.opened_at, e.scope ORDER BY e.changed_at)
 ),
--- A grant of which scopes were named and that now holds none holds the empty list; one of which none was named yet is unknown.
-scope_told AS (
-    SELECT i.source, i.grant_id, i.opened_at,
-           min(CASE WHEN o.is_named THEN o.changed_at END) AS named_from, min(CASE WHEN o.is_vague THEN o.changed_at END) AS vague_from
+-- Of a key or token that is changed and of which no grant is named, its own grant holds something else.
+key_change AS (
+    SELECT k.source, k.grant_id, c.issued_at AS changed_at
+    FROM (FROM every_issue WHERE kind = 'change' AND token_id IS NOT NULL) c
+    JOIN (FROM every_issue WHERE kind IN ('token', 'refresh', 'exchange', 'credential') AND grant_id IS NOT NULL) k
+        ON k.source = c.source AND k.token_id = c.token_id AND coalesce(k.tenant = c.tenant, true)
+    WHERE k.grant_id IS DISTINCT FROM c.grant_id AND list_sort(k.scopes) IS DISTINCT FROM list_sort(c.scopes)
+),
+-- A grant of which scopes were named and that now holds none holds the empty list; one of which none was named yet is unknown, and so is one of
+-- which something was left unsaid, until the whole is told.
+told_at AS (
+    SELECT i.source, i.grant_id, i.opened_at, o.changed_at,
+           bool_or(o.is_named) AS is_named, bool_or(o.is_vague) AS is_vague, bool_or(o.is_whole) AS is_whole
     FROM (
-        SELECT source, grant_id, changed_at, scopes IS NOT NULL AS is_named, is_vague FROM opening
+        SELECT source, grant_id, changed_at, scopes IS NOT NULL AS is_named, is_vague, is_whole FROM opening
         UNION ALL
-        SELECT source, grant_id, revoked_at, false, true FROM downgraded WHERE unsure
+        SELECT source, grant_id, revoked_at, false, true, false FROM downgraded WHERE unsure OR scopes_removed IS NULL
+        UNION ALL
+        SELECT source, grant_id, changed_at, false, true, false FROM key_change
     ) o
     JOIN interval_of i ON i.source = o.source AND i.grant_id = o.grant_id
         AND o.changed_at >= i.opened_at AND (i.ended_at IS NULL OR o.changed_at < i.ended_at)
-    GROUP BY i.source, i.grant_id, i.opened_at
+    GROUP BY i.source, i.grant_id, i.opened_at, o.changed_at
+),
+scope_told AS (
+    SELECT source, grant_id, opened_at, changed_at AS told_from, is_known,
+           coalesce(lead(changed_at) OVER one, 'infinity'::TIMESTAMPTZ) AS told_until, is_known IS DISTINCT FROM lag(is_known) OVER one AS turns
+    FROM (
+        SELECT source, grant_id, opened_at, changed_at,
+               bool_or(is_named) OVER so_far AND coalesce(
+                   max(CASE WHEN is_vague THEN changed_at END) OVER so_far < max(CASE WHEN is_whole THEN changed_at END) OVER so_far,
+                   NOT bool_or(is_vague) OVER so_far) AS is_known
+        FROM told_at
+        WINDOW so_far AS (PARTITION BY source, grant_id, opened_at ORDER BY changed_at)
+    )
+    WINDOW one AS (PARTITION BY source, grant_id, opened_at ORDER BY changed_at)
 ),
 boundary AS (
     SELECT source, grant_id, opened_at, changed_at FROM scope_change
     UNION
-    SELECT source, grant_id, opened_at, unnest([named_from, vague_from]) FROM scope_told
+    SELECT source, grant_id, opened_at, told_from FROM scope_told WHERE turns
     UNION
     SELECT source, grant_id, opened_at, opened_at FROM interval_of
 ),
 held AS (
     SELECT b.source, b.grant_id, b.opened_at, b.changed_at, c.scope, max(c.changed_at) AS since,
-           arg_max(c.added, c.changed_at) AS is_held, arg_max(c.event_id, c.changed_at) AS event_id
+           arg_max(c.added, c.changed_at) AS is_held, arg_max({'id': c.event_id}, c.changed_at).id AS event_id
     FROM boundary b
     JOIN scope_change c USING (source, grant_id, opened_at)
     WHERE c.changed_at <= b.changed_at
@@ -173,23 +206,24 @@ segment AS (
     SELECT b.source, b.grant_id, b.opened_at, b.changed_at AS valid_from,
            lead(b.changed_at) OVER (PARTITION BY b.source, b.grant_id, b.opened_at ORDER BY b.changed_at) AS next_change,
            list(h.scope ORDER BY h.scope) FILTER (h.is_held) AS scopes,
-           list({'scope': h.scope, 'taken_at': h.since, 'event_id': h.event_id} ORDER BY h.scope) FILTER (NOT h.is_held) AS taken
+           list({'scope': h.scope, 'taken_at': h.since, 'event_id': h.event_id} ORDER BY h.scope)
+               FILTER (NOT h.is_held AND h.event_id IS NOT NULL) AS taken
     FROM boundary b
     LEFT JOIN held h USING (source, grant_id, opened_at, changed_at)
-    WHERE b.changed_at IS NOT NULL
     GROUP BY b.source, b.grant_id, b.opened_at, b.changed_at
 )
 SELECT s.source, p.tenant, s.grant_id, p.client_id, p.client_name, p.subject_id, p.subject_name, p.subject_kind,
        s.opened_at, i.ended_at, i.ended_by, s.valid_from,
        coalesce(s.next_change, i.ended_at, 'infinity'::TIMESTAMPTZ) AS valid_until,
-       CASE WHEN s.valid_from >= n.named_from AND s.valid_from < coalesce(n.vague_from, 'infinity'::TIMESTAMPTZ) THEN coalesce(s.scopes, []) END AS scopes,
+       CASE WHEN n.is_known THEN coalesce(s.scopes, []) END AS scopes,
        s.taken, p.by_consent,
        s.valid_from - to_microseconds((k.offset_s * 1000000)::BIGINT) AS from_true,
        coalesce(s.next_change, i.ended_at, 'infinity'::TIMESTAMPTZ) - to_microseconds((k.offset_s * 1000000)::BIGINT) AS until_true
 FROM segment s
 JOIN interval_of i USING (source, grant_id, opened_at)
 JOIN grant_party p USING (source, grant_id)
-JOIN scope_told n USING (source, grant_id, opened_at)
+JOIN scope_told n ON n.source = s.source AND n.grant_id = s.grant_id AND n.opened_at = s.opened_at
+    AND n.told_from <= s.valid_from AND n.told_until > s.valid_from
 JOIN clock_error k ON k.source = s.source AND k.tenant IS NOT DISTINCT FROM p.tenant AND k.log = 'issuance'
 """,
     needs=("issued", "effective_revocation", "enabled_again", "clock_error"),

@@ -7,8 +7,9 @@ RELATION = Relation(
     "granted_scope",
     "One row for each grant and scope that it held in the window: for how long it could have been used and "
     "seen (exposure), which ends with the grant, in how many sessions, how often it was used, and how much of the grant's calls a "
-    "catalogue can judge. refreshes are those of the grant while it stood, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then, and lacks says which are missing, where that is known; always_logged tells that none of those that the scope permits can be, as scope_time has it. join_key "
-    "is the weakest key by which a call or the issuance came to the grant.",
+    "catalogue can judge. refreshes are those of the grant while it stood, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then, and lacks says which are missing, where that is known; always_logged tells that none of those that the scope permits can be, as scope_time has it. unclear is true where "
+    "no log says whether it was held on, and was used: what the grant holds is not known from a later moment on, until held_until at the latest. Where it is known "
+    "again, only what is held since then counts. join_key is the weakest key by which a call or the issuance came to the grant.",
     f"""
 -- A client whose last token expired may be given another: what it holds stands. A key that expired, or a last token that was revoked, is over.
 WITH ended AS (
@@ -17,17 +18,28 @@ WITH ended AS (
     WHERE NOT l.by_consent AND (l.ended_by IS NOT NULL OR NOT EXISTS (
         FROM token_life t WHERE t.source = l.source AND t.grant_id = l.grant_id AND t.kind <> 'credential'))
 ),
-holding AS (
-    SELECT s.source, s.tenant, s.grant_id, s.client_id, s.client_name, s.subject_id, unnest(s.scopes) AS scope,
-           greatest(s.valid_from, $since) AS held_from, least(s.valid_until, o.closed_at, $until) AS held_until
+stood AS (
+    SELECT s.*, greatest(s.valid_from, $since) AS stood_from, least(s.valid_until, o.closed_at, $until) AS stood_until
     FROM grant_state s
     LEFT JOIN ended o USING (source, grant_id, opened_at)
     WHERE s.valid_from < least(o.closed_at, $until) AND least(s.valid_until, o.closed_at) > $since
 ),
+-- Until when it is not known what a grant holds.
+untold AS (
+    SELECT source, grant_id, max(stood_until) AS untold_until FROM stood WHERE scopes IS NULL GROUP BY source, grant_id
+),
+-- What may have been used meanwhile, no call shows.
+holding AS (
+    SELECT h.* EXCLUDE (stood_from, stood_until), h.stood_from AS held_from, h.stood_until AS held_until, u.untold_until,
+           coalesce(h.stood_from < u.untold_until, false) AS unclear
+    FROM (SELECT source, tenant, grant_id, client_id, client_name, subject_id, unnest(scopes) AS scope, stood_from, stood_until FROM stood) h
+    LEFT JOIN untold u ON u.source = h.source AND u.grant_id = h.grant_id
+    QUALIFY NOT unclear OR bool_and(unclear) OVER (PARTITION BY h.source, h.grant_id, h.scope)
+),
 held AS (
     SELECT h.source, min(h.tenant) AS tenant, h.grant_id, min(h.client_id) AS client_id, min(h.client_name) AS client_name,
-           min(h.subject_id) AS subject_id, h.scope,
-           min(h.held_from) AS held_from, max(h.held_until) AS held_until,
+           min(h.subject_id) AS subject_id, h.scope, bool_or(h.unclear) AS unclear,
+           min(h.held_from) AS held_from, max(CASE WHEN h.unclear THEN h.untold_until ELSE h.held_until END) AS held_until,
            sum(epoch_us(h.held_until) - epoch_us(h.held_from)) AS held_us
     FROM holding h
     GROUP BY h.source, h.grant_id, h.scope
@@ -177,7 +189,7 @@ refreshed AS (
     GROUP BY source, grant_id
 )
 SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id, h.scope,
-       h.held_from, h.held_until,
+       h.held_from, h.held_until, h.unclear,
        coalesce(v.covered_us, 0) / 86400e6 AS exposure_days,
        coalesce(v.covered_us, 0) / nullif(h.held_us, 0) AS coverage_share,
        CASE WHEN m.by_pair OR h.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,

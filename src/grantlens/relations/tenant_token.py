@@ -1,7 +1,7 @@
 """The token of each tenant: an id may be that of several tenants' tokens."""
 
 from grantlens.relations.relation import Relation
-from grantlens.relations.token import merged
+from grantlens.relations.token import merged, unchanged
 
 # Of several tenants' tokens nothing is told for sure but what is the same in all.
 _ONLY_WHAT_IS_THE_SAME = "".join(
@@ -74,7 +74,7 @@ SELECT source, home, homes, of_several, CASE WHEN len(homes) > 1 THEN of_several
        token_id, tenant, token_kind, kind, parent_token_id, session_id, grant_id, client_id, client_name,
        subject_id, subject_name, subject_kind, scopes, audience, issued_at, expires_at, event_id, batch_id, line_no
 FROM ("""
-    + merged("possible", "source, token_id, home, of_several", _ONLY_WHAT_IS_THE_SAME)
+    + merged(f"({unchanged('possible', 'issued')})", "source, token_id, home, of_several", _ONLY_WHAT_IS_THE_SAME)
     + """)
 """,
     needs=("token", "issued"),

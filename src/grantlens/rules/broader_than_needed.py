@@ -21,7 +21,7 @@ def _users_made(scope: str) -> tuple[dict[str, Any], ...]:
 
 RULE = Rule(
     id="PRV-4",
-    version=14,
+    version=15,
     name="broader_than_needed",
     key=("grant_id", "scope"),
     question="For which used scopes would a narrower one have been enough for every call seen?",
@@ -62,7 +62,7 @@ RULE = Rule(
 WITH proposal AS (
     SELECT g.*, n.replacement, n.operations_before, n.operations_after, n.operations_used,
            coalesce((g.exposure_days >= $floor_days OR g.sessions >= $floor_sessions)
-               AND g.coverage_share >= $min_coverage AND g.map_share >= $min_map, false) AS enough
+               AND g.coverage_share >= $min_coverage AND g.map_share >= $min_map AND NOT g.unclear, false) AS enough
     FROM narrower_scope n
     JOIN known_scope m ON m.scope_id = n.scope_id
     JOIN granted_scope g ON g.source = n.source AND g.grant_id = n.grant_id AND g.scope = m.scope
@@ -81,7 +81,8 @@ SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'operations_before': operations_before,
            'operations_after': operations_after,
            'exposure_days': round(exposure_days, 6),
-           'reason': CASE WHEN in_part THEN 'the usage log shows only some of the calls: others may have needed more' || coalesce('; ' || lacks, '')
+           'reason': CASE WHEN unclear THEN 'a later record of the grant does not say which scopes are left: it may have needed more since'
+                          WHEN in_part THEN 'the usage log shows only some of the calls: others may have needed more' || coalesce('; ' || lacks, '')
                           WHEN NOT enough THEN 'watched too short, or too little of it could be judged' END}) AS detail,
        join_key, firsts, lasts, [opening] AS records,
        'usage' AS about_log, held_from AS about_from, held_until AS about_until
@@ -234,6 +235,24 @@ FROM proposal
         ),
     ),
     undecidable=(
+        Example(
+            "a month, and a late change of the grant that does not say which scopes it left",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                consent("30 12:00", None, kind="change"),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "scopes": ["mail.write"],
+                    "detail": {
+                        "reason": "a later record of the grant does not say which scopes are left: it may have needed more since"
+                    },
+                },
+            ),
+        ),
         Example(
             "a month, of a log that shows only some calls",
             (

@@ -36,7 +36,7 @@ def _users_made(scope: str) -> tuple[dict[str, Any], ...]:
 
 RULE = Rule(
     id="PRV-2",
-    version=11,
+    version=12,
     name="dormant_scope",
     key=("grant_id", "scope"),
     question="Which scopes were used, and then no more, though the client worked on?",
@@ -141,7 +141,8 @@ seen AS (
 judged AS (
     SELECT q.*, coalesce(r.days, 0) AS days, r.usual_gap,
            coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(q.silent_from)) AS share,
-           CASE WHEN r.usual_gap IS NULL OR r.days < $least_days THEN 'on so few days of use nothing tells how often it is needed'
+           CASE WHEN q.unclear THEN 'a later record of the grant does not say which scopes are left: it may have been used since'
+                WHEN r.usual_gap IS NULL OR r.days < $least_days THEN 'on so few days of use nothing tells how often it is needed'
                 WHEN q.in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing' || coalesce('; ' || q.lacks, '')
                 WHEN share < $min_coverage THEN 'the usage log does not cover the silence'
                 WHEN q.map_share < $min_map THEN 'too many calls of the grant are known to no catalogue, and may have used it' END AS why_unknown
@@ -259,6 +260,20 @@ FROM judged
         ),
     ),
     undecidable=(
+        Example(
+            "a late change of the grant does not say which scopes it left",
+            (*_work(1, 3, 5, 7, 9), consent("28 08:00", None, kind="change", event_id="more")),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "scopes": ["files.read"],
+                    "detail": {
+                        "reason": "a later record of the grant does not say which scopes are left: it may have been used since"
+                    },
+                },
+            ),
+            parameters={"quiet_days": 10},
+        ),
         Example(
             "used on two days: how often it is needed nobody knows",
             _work(1, 3),

@@ -24,7 +24,7 @@ _OF_TWO_TENANTS = (
 
 RULE = Rule(
     id="OOS-5",
-    version=4,
+    version=5,
     name="widened_at_exchange",
     key=("client_id", "subject_id", "grant_id"),
     question="Which tokens hold scopes that the token they came of did not hold, at the same resource server?",
@@ -53,7 +53,7 @@ WITH came_of AS (
 ),
 -- What the person or an admin gave this client themselves needs no other token.
 own_grant AS (
-    SELECT c.source, c.tenant, c.token_id, list_distinct(flatten(list(g.scopes))) AS scopes
+    SELECT c.source, c.tenant, c.token_id, list_distinct(flatten(list(g.scopes))) AS scopes, bool_or(g.scopes IS NULL) AS is_untold
     FROM came_of c
     JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id AND g.valid_from <= c.issued_at AND g.valid_until > c.issued_at
     WHERE g.by_consent
@@ -93,6 +93,8 @@ judged AS (
            CASE WHEN NOT c.parent_known THEN 'no issuance of the token that it came of is in the logs'
                 WHEN c.parent_of_several THEN 'the token names no tenant, and several issued one of the id that it came of'
                 WHEN c.parent_scopes IS NULL THEN 'the log does not say which scopes the token that it came of held'
+                WHEN len(added) > 0 AND same_server IS DISTINCT FROM false AND o.is_untold
+                THEN 'no log says which scopes the client''s own grant held then'
                 WHEN len(added) > 0 AND same_server IS NULL
                 THEN 'neither the log nor a catalogue says whether both tokens are for one server: each has scopes of its own' END AS why_unknown
     FROM came_of c
@@ -243,6 +245,21 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
         ),
     ),
     undecidable=(
+        Example(
+            "a change of the client's own grant does not say which scopes it left: they may have been among them",
+            (
+                consent("10 08:00", ["mail.read"], "g2", client_id="agent"),
+                consent("10 08:30", None, "g2", client_id="agent", kind="change"),
+                token("10 09:00", "t1", ["mail.read"], audience=["mail.example"]),
+                _EXCHANGED,
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"reasons": ["no log says which scopes the client's own grant held then"]},
+                },
+            ),
+        ),
         Example(
             "the token that it came of is not in the log",
             (_EXCHANGED,),

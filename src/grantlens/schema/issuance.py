@@ -15,7 +15,12 @@ ISSUANCE = Table(
     "Something that creates, renews or widens access: a consent, a token, a refresh, an exchange.",
     (
         Column("issued_at", "TIMESTAMPTZ", "When it happened, event time, UTC.", required=True),
-        Column("kind", "issuance_kind_t", "consent, token, refresh, exchange, credential or change.", required=True),
+        Column(
+            "kind",
+            "issuance_kind_t",
+            "consent, token, refresh, exchange, credential or change, of what a grant or a key holds.",
+            required=True,
+        ),
         Column("outcome", "outcome_t", "Only success creates access.", required=True),
         Column(
             "denial_reason",
@@ -52,7 +57,12 @@ ISSUANCE = Table(
         Column("actor_chain", "VARCHAR[]", "Actors of a delegation, the current one first (RFC 8693 section 4.1)."),
         Column("may_act", "VARCHAR[]", "Who may become actor (RFC 8693 section 4.4)."),
         Column("scopes_requested", "VARCHAR[]", "Scopes asked for."),
-        Column("scopes", "VARCHAR[]", "Scopes granted; the empty list means none."),
+        Column(
+            "scopes",
+            "VARCHAR[]",
+            "Scopes granted; the empty list means none. A consent adds them to what the grant holds. Of a change all that is held from then on: where it tells "
+            "none, that is not known until a change tells them.",
+        ),
         Column("audience", "VARCHAR[]", "Resource servers the token is for (RFC 8707)."),
         Column(
             "authorization_details",

@@ -27,7 +27,11 @@ REVOCATION = Table(
         Column("client_name", "VARCHAR", "Display name; never a key."),
         Column("subject_id", "VARCHAR", "The subject ended, or the subject of the grant."),
         Column("subject_name", "VARCHAR", "Display name of the subject; never a key."),
-        Column("scopes_removed", "VARCHAR[]", "Scopes taken away by a downgrade."),
+        Column(
+            "scopes_removed",
+            "VARCHAR[]",
+            "Scopes taken away by a downgrade; the empty list means none. Where it tells none, what is left is not known.",
+        ),
         Column("issued_before", "TIMESTAMPTZ", "Cut-off: tokens issued before it are ended."),
         Column("initiator", "initiator_t", "user, admin, client, policy or system."),
         Column("actor_id", "VARCHAR", "Who did it."),

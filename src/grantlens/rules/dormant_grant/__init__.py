@@ -9,7 +9,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=17,
+    version=18,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -83,16 +83,23 @@ refresh AS (
           FROM token_life t ANTI JOIN over o ON o.source = t.source AND o.revocation_event = t.ended_by WHERE token_kind = 'refresh' AND issued_at < $until)
     GROUP BY source, grant_id
 ),
--- One consent that names it is enough, whatever others leave unsaid.
+changed AS (
+    SELECT source, grant_id, max(issued_at) FILTER (scopes IS NOT NULL) AS told_at, max(issued_at) FILTER (scopes IS NULL) AS untold_at
+    FROM issued WHERE kind = 'change' AND issued_at < $until
+    GROUP BY source, grant_id
+),
+-- One consent that names it is enough, whatever others leave unsaid; a change tells the whole, and may have taken it away where it does not.
 offline AS (
-    SELECT DISTINCT s.source, s.grant_id
+    SELECT s.source, s.grant_id, bool_and(coalesce(c.untold_at >= i.issued_at, false)) AS untold
     FROM standing s
+    LEFT JOIN changed c ON c.source = s.source AND c.grant_id = s.grant_id AND greatest(c.told_at, c.untold_at) >= s.opened_at
     JOIN (SELECT source, grant_id, issued_at, unnest(scopes) AS scope FROM issued WHERE issued_at < $until) i
-        ON i.source = s.source AND i.grant_id = s.grant_id AND i.issued_at >= s.opened_at
+        ON i.source = s.source AND i.grant_id = s.grant_id AND i.issued_at >= greatest(s.opened_at, c.told_at)
     WHERE lower(i.scope) LIKE '%offline_access' AND NOT list_contains(list_transform(s.taken, lambda x: x.scope), i.scope)
+    GROUP BY s.source, s.grant_id
 ),
 refreshable AS (
-    SELECT s.*, f.last_refresh_at, CASE WHEN d.grant_id IS NOT NULL THEN d.doubt WHEN a.grant_id IS NOT NULL THEN a.doubt.why WHEN NOT r.surely THEN r.why END AS doubt
+    SELECT s.*, f.last_refresh_at, n.grant_id IS NULL AND coalesce(o.untold, false) AS untold, CASE WHEN d.grant_id IS NOT NULL THEN d.doubt WHEN a.grant_id IS NOT NULL THEN a.doubt.why WHEN NOT r.surely THEN r.why END AS doubt
     FROM standing s
     LEFT JOIN anybodys_end a ON a.source = s.source AND a.grant_id = s.grant_id AND a.opened_at = s.opened_at
     -- What one may have ended, and what was not given again since.
@@ -204,7 +211,7 @@ judged AS (
     LEFT JOIN registered_client g ON g.client_id = s.client_id
     LEFT JOIN uncalled_grant e ON e.source = s.source AND e.grant_id = s.grant_id
 )
-SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_coverage OR is_uncalled OR only_signs_in THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN doubt IS NOT NULL OR untold OR coalesce(strays, false) OR share < $min_coverage OR is_uncalled OR only_signs_in THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN status = 'retired' THEN 'critical' ELSE 'high' END AS severity,
        coalesce(client_name, client_id, 'An unnamed client') || ' holds a live grant that was not seen used for '
            || silent_days || CASE WHEN silent_days = 1 THEN ' day' ELSE ' days' END AS title,
@@ -218,6 +225,7 @@ SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_co
            'reason': CASE WHEN doubt IS NOT NULL THEN """
     + may_have_ended("doubt", "refresh token")
     + """
+                          WHEN untold THEN 'a later change of the grant does not say which scopes are left: it may be without offline_access since'
                           WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which the log tells the grant'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing' || coalesce('; ' || lacks, '')
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence'

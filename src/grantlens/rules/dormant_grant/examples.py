@@ -114,6 +114,12 @@ _SIGN_IN = consent("01 08:00", ["openid", "profile", "offline_access"])
 
 SILENT = (
     Example(
+        "a change of the grant tells all that it holds from then on, and offline_access is not among it",
+        (_STANDS, consent("03 08:00", ["mail.read"], kind="change"), *logs_from_to("01 08:00", "20 08:00")),
+        (),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
         "a grant that is for signing in only, with which somebody signed in yesterday",
         (
             _SIGN_IN,
@@ -207,6 +213,19 @@ SILENT = (
 )
 
 UNDECIDABLE = (
+    Example(
+        "a change of the grant does not say which scopes it left: it may be without offline_access",
+        (_STANDS, consent("03 08:00", None, kind="change"), *logs_from_to("01 08:00", "20 08:00")),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {
+                    "reason": "a later change of the grant does not say which scopes are left: it may be without offline_access since"
+                },
+            },
+        ),
+        parameters={"dormant_days": 10},
+    ),
     Example(
         "what it was given for is called by nobody in this log",
         (*_FILES, *logs_from_to("01 08:00", "20 08:00")),

@@ -7,7 +7,7 @@ from grantlens.rules.unused_scope.judgement import conclude
 
 RULE = Rule(
     id="PRV-1",
-    version=16,
+    version=17,
     name="unused_scope",
     key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
@@ -82,6 +82,7 @@ SELECT 'indeterminate' AS verdict, 'medium' AS severity,
            'unobservable': CASE
                WHEN g.is_refresh THEN 'No refresh while it stood is in the logs; whether one will be needed cannot be reckoned.'
                WHEN g.is_protocol THEN 'It authorises no operation, so no call can show its use.'
+               WHEN g.unclear THEN 'A later record of its grant does not say which scopes are left: it may have been used since.'
                WHEN NOT g.known THEN 'No catalogue in the store says what it permits.'
                WHEN NOT g.mappable THEN 'The catalogue names no operation that it permits.'
                WHEN NOT g.api_logged THEN 'No call of the API that it opens is in the logs of its source and tenant, by anybody: such calls may not be logged.'

@@ -164,6 +164,22 @@ SILENT = (
 
 UNDECIDABLE = (
     Example(
+        "a late change of the grant does not say which scopes it left: a scope may have been used since, one that was used before it is needed",
+        (*_WORK, *_TOKENS, *_OTHERS, consent("25 08:00", None, kind="change")),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {
+                    "scope": "files.read",
+                    "state": "not_observable",
+                    "action": "ask",
+                    "reason": "A later record of its grant does not say which scopes are left: it may have been used since.",
+                },
+            },
+            {"verdict": "clear", "detail": {"scope": "mail.write"}},
+        ),
+    ),
+    Example(
         "a month without a need and many sessions, but nothing from which to learn how likely it comes",
         (*_WORK, *_TOKENS),
         (

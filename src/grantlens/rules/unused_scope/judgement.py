@@ -122,4 +122,5 @@ def _seen_enough(fact: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool
     """Tell whether it was watched for so long, and is known so well, that no call it was needed for can have been missed."""
     watched = fact["exposure_days"] >= parameters["floor_days"] or fact["sessions"] >= parameters["floor_sessions"]
     known = fact["coverage_share"] >= parameters["min_coverage"] and fact["map_share"] >= parameters["min_map"]
-    return watched and known and not fact["in_part"] and fact["held_until"] is None
+    still_held = fact["held_until"] is None and fact["unobservable"] is None
+    return watched and known and not fact["in_part"] and still_held
