@@ -425,6 +425,13 @@ def test_scopes_of_an_app_changed(load):
     display = "Changed connected app My App scopes from null to full, refresh_token"
     row = load([setup("changeOauthDefaultScope", display)]).one("issuance")
     assert (row["kind"], row["client_id"], row["scopes"]) == ("change", "My App", ["full", "refresh_token"])
+    none = load([setup("changeOauthDefaultScope", "Changed connected app My App scopes from full to null")]).one(
+        "issuance"
+    )
+    untold = load([setup("changeOauthDefaultScope", "Changed connected app My App scopes from full to ")]).one(
+        "issuance"
+    )
+    assert (none["scopes"], untold["scopes"]) == ([], None)
 
 
 def test_what_a_file_carries():

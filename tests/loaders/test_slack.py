@@ -171,6 +171,45 @@ def test_installation_and_removal_meet(tmp_path):
     assert state["ended_at"] == datetime.fromtimestamp(START + 60, UTC)
 
 
+def states(tmp_path, *records):
+    """Return the scopes of each app from each moment on, in seconds."""
+    from grantlens.store import Store
+
+    path = tmp_path / "slack.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(path)
+        rows = store.sql(
+            "SELECT client_id, valid_from, scopes FROM grant_state ORDER BY client_id, valid_from"
+        ).to_pylist()
+    return [(row["client_id"], int(row["valid_from"].timestamp()) - START, row["scopes"]) for row in rows]
+
+
+WIDENED = ["chat:write", "files:read"]
+
+
+def test_a_widening_tells_all_scopes_and_without_them_they_are_not_known(tmp_path):
+    installed, told = ("A1", 0, ["chat:write", "users:read"]), {"new_scopes": WIDENED}
+    widened = event("app_scopes_expanded", number=2, at=START + 60, details=told)
+    lost = event("app_scopes_expanded", number=3, at=START + 30)
+    upgraded = event("bot_token_upgraded", number=4, at=START + 90, entity=app(scopes=None))
+    assert states(tmp_path, event("app_installed"), widened) == [installed, ("A1", 60, WIDENED)]
+    assert states(tmp_path, event("app_installed"), lost) == [installed, ("A1", 30, None)]
+    told_again = [installed, ("A1", 30, None), ("A1", 60, WIDENED), ("A1", 90, None)]
+    assert states(tmp_path, event("app_installed"), lost, widened, upgraded) == told_again
+
+
+def test_a_widening_that_names_no_app_may_be_of_any_in_the_workspace(tmp_path):
+    workspace = {"type": "workspace", "workspace": {"id": "T1", "name": "Acme"}}
+    widened = event("app_scopes_expanded", number=2, at=START + 60, entity=workspace, details={"new_scopes": WIDENED})
+    elsewhere = event("app_installed", number=3, entity=app(id="A2"), context={"location": {"id": "T2"}})
+    assert states(tmp_path, event("app_installed"), elsewhere, widened) == [
+        ("A1", 0, ["chat:write", "users:read"]),
+        ("A1", 60, None),
+        ("A2", 0, ["chat:write", "users:read"]),
+    ]
+
+
 def test_sessions_and_people(load):
     loaded = load(
         [

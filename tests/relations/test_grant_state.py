@@ -23,6 +23,7 @@ def steps_of(world, grant):
     first = min(row["issued_at"] for row in openings)
     steps = [(row["issued_at"], 2, row) for row in openings]
     steps += [(row["issued_at"], 1, {"unsure": True, "scopes_removed": []}) for row in changes_of_keys(world, mine)]
+    steps += [(row["issued_at"], 1, {"unsure": True, "scopes_removed": []}) for row in nameless_changes(world, tenant)]
     for row in world["revocation"]:
         if row["outcome"] != "success":
             continue
@@ -73,6 +74,13 @@ def changes_of_keys(world, mine):
         if None in (row.get("tenant"), key.get("tenant")) or row["tenant"] == key["tenant"]
         if row["scopes"] is None or key["scopes"] is None or set(row["scopes"]) != set(key["scopes"])
     ]
+
+
+def nameless_changes(world, tenant):
+    """Return the changes of a tenant that do not say of what they are: they may be of any grant."""
+    names = ("grant_id", "client_id", "token_id", "subject_id")
+    mine = [row for row in issued(world) if row["kind"] == "change" and row.get("tenant") == tenant]
+    return [row for row in mine if all(row.get(name) is None for name in names)]
 
 
 def allowed(world, grant, moment):
@@ -299,6 +307,36 @@ def test_a_change_of_a_key_that_names_no_grant_is_one_of_the_grant_of_the_key(be
     for second, held in ((29, ["r"]), (30, expected)):
         assert told(rows, "g", NOON + second * SECOND) == held
         assert allowed(world, "g", NOON + second * SECOND) == held, "the oracle itself"
+
+
+@pytest.mark.parametrize(
+    ("tenant", "steps", "expected"),
+    [
+        ("p", [("consent", 0, ["r"])], "unknown"),
+        ("q", [("consent", 0, ["r"])], ["r"]),
+        ("p", [("consent", 31, ["r"])], ["r"]),
+        ("p", [("consent", 0, ["r"]), ("change", 31, ["w"])], ["w"]),
+        ("p", [("consent", 0, ["r"]), ("change", 30, ["w"])], "unknown"),
+        ("p", [("consent", 0, ["r"]), ("revoke", 10), ("consent", 35, ["w"])], ["w"]),
+    ],
+)
+def test_a_change_that_names_nothing_may_be_of_any_grant_of_its_tenant(bench, tenant, steps, expected):
+    world = tale(*steps)
+    for row in world["issuance"] + world["revocation"]:
+        row["tenant"] = "p"
+    nobody = {"grant_id": None, "client_id": None, "subject_id": None, "token_id": None}
+    edit = {
+        **world["issuance"][0],
+        **nobody,
+        "event_id": "e9",
+        "kind": "change",
+        "tenant": tenant,
+        "scopes": ["r", "w"],
+    }
+    world["issuance"].append(edit | {"issued_at": NOON + 30 * SECOND})
+    bench.lay([world])
+    assert told(bench.answers("grant_state"), "g", NOON + 40 * SECOND) == expected
+    assert allowed(world, "g", NOON + 40 * SECOND) == expected, "the oracle itself"
 
 
 @pytest.mark.parametrize(

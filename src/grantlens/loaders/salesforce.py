@@ -265,8 +265,8 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
        CASE WHEN means = 'login' THEN person END AS subject_id,
        CASE WHEN means = 'login' THEN person_name END AS subject_name,
        CASE WHEN means = 'login' THEN 'user' ELSE 'service' END AS subject_kind,
-       CASE WHEN means = 'change' THEN list_transform(
-            string_split(nullif(regexp_extract(Display, ' scopes from .* to (.+)$', 1), ''), ','), lambda s: trim(s))
+       CASE WHEN means = 'change' THEN list_filter(list_transform(
+            string_split(nullif(regexp_extract(Display, ' scopes from .* to (.+)$', 1), ''), ','), lambda s: trim(s)), lambda s: s <> 'null')
             END AS scopes,
        CASE WHEN is_setup THEN person END AS consent_actor,
        CASE WHEN is_setup THEN 'admin' END AS consent_kind,
@@ -369,7 +369,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=12,
+    version=13,
     title="Salesforce event log files, login events, login history and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,

@@ -9,7 +9,7 @@ RELATION = Relation(
     "and only a fresh consent opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
     "consent in the log is opened by its first token and holds what its tokens held. "
     "One that an admin gave to nobody, or by which tokens of several people came, has no subject. The scopes are not known before the first record that names "
-    "any, nor from a consent or a change that does not say to what, nor a downgrade that does not say of what or of which the logs do not tell whether it is "
+    "any, nor from a consent or a change that does not say to what or of which grant, nor a downgrade that does not say of what or of which the logs do not tell whether it is "
     "of this tenant, until a change tells the whole. taken are the scopes that a downgrade took away and that were not given again, with when and by "
     "which. All moments are by the clock of the issuance log; "
     "from_true and until_true are valid_from and valid_until set right by its offset.",
@@ -158,6 +158,25 @@ key_change AS (
         ON k.source = c.source AND k.token_id = c.token_id AND coalesce(k.tenant = c.tenant, true)
     WHERE k.grant_id IS DISTINCT FROM c.grant_id AND list_sort(k.scopes) IS DISTINCT FROM list_sort(c.scopes)
 ),
+-- A change that names nothing of which it is may be of any grant of its tenant: the first after each record of a grant tells as much as all of them.
+nameless AS (
+    SELECT DISTINCT source, tenant, issued_at FROM every_issue WHERE kind = 'change' AND coalesce(grant_id, client_id, token_id, subject_id) IS NULL
+),
+nameless_change AS (
+    SELECT DISTINCT source, grant_id, changed_at
+    FROM (
+        SELECT source, grant_id, min(CASE WHEN grant_id IS NULL THEN moment END) OVER (
+                   PARTITION BY source, tenant ORDER BY moment RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS changed_at
+        FROM (
+            SELECT o.source, p.tenant, o.grant_id, o.changed_at AS moment
+            FROM (FROM opening SEMI JOIN nameless USING (source)) o
+            JOIN grant_party p ON p.source = o.source AND p.grant_id = o.grant_id
+            UNION
+            SELECT source, tenant, NULL, issued_at FROM nameless
+        )
+    )
+    WHERE grant_id IS NOT NULL AND changed_at IS NOT NULL
+),
 -- A grant of which scopes were named and that now holds none holds the empty list; one of which none was named yet is unknown, and so is one of
 -- which something was left unsaid, until the whole is told.
 told_at AS (
@@ -169,6 +188,8 @@ told_at AS (
         SELECT source, grant_id, revoked_at, false, true, false FROM downgraded WHERE unsure OR scopes_removed IS NULL
         UNION ALL
         SELECT source, grant_id, changed_at, false, true, false FROM key_change
+        UNION ALL
+        SELECT source, grant_id, changed_at, false, true, false FROM nameless_change
     ) o
     JOIN interval_of i ON i.source = o.source AND i.grant_id = o.grant_id
         AND o.changed_at >= i.opened_at AND (i.ended_at IS NULL OR o.changed_at < i.ended_at)
