@@ -879,6 +879,23 @@ def test_installations_in_webhooks(load):
     assert loaded.ignored == {"webhook that neither gives nor takes access": 1}
 
 
+def test_new_permissions_are_all_that_the_app_holds_and_without_them_it_is_not_known(tmp_path):
+    from grantlens.store import Store
+
+    records = [
+        webhook("created"),
+        webhook("new_permissions_accepted", at="2026-07-01T10:00:00Z", permissions={"contents": "read"}),
+        webhook("new_permissions_accepted", at="2026-07-02T10:00:00Z"),
+    ]
+    del records[-1]["installation"]["permissions"]
+    path = tmp_path / "webhooks.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(path)
+        rows = store.sql("SELECT scopes FROM grant_state ORDER BY valid_from").to_pylist()
+    assert [row["scopes"] for row in rows] == [["contents:write", "metadata:read"], ["contents:read"], None]
+
+
 def test_an_app_suspended_nobody_knows_where_ends_its_installation_only(load):
     record = webhook("suspend")
     del record["installation"]["account"]
