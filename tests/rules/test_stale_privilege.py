@@ -428,6 +428,38 @@ CASES = (
         ({"verdict": "violation", "token_id": "t1"},),
     ),
     Example(
+        "no issuance tells of the tokens, and their calls say when they were issued: before the scope was taken away, at nearly that moment, and after it",
+        tuple(
+            record
+            for number, issued_at in enumerate(("10 11:59:48", "10 11:59:49", "10 12:00:11", "10 12:00:12"))
+            for record in (
+                consent("10 09:00", BOTH, f"g{number}"),
+                taken("10 12:00", "mail.send", grant_id=f"g{number}", event_id=f"r{number}"),
+                use(
+                    "10 12:10",
+                    SEND,
+                    f"t{number}",
+                    grant_id=f"g{number}",
+                    token_scopes=BOTH,
+                    token_issued_at=moment(issued_at),
+                ),
+            )
+        ),
+        (
+            {"verdict": "violation", "grant_id": "g0"},
+            *(
+                {
+                    "verdict": "indeterminate",
+                    "grant_id": grant,
+                    "detail": {
+                        "reason": "the issuance of the token and the downgrade are closer than the clocks can tell"
+                    },
+                }
+                for grant in ("g1", "g2")
+            ),
+        ),
+    ),
+    Example(
         "another client uses the token: it is told of the one that it was issued to",
         (
             consent("10 09:00", BOTH, tenant="north"),

@@ -16,7 +16,7 @@ WITH narrowed AS (
 ),
 -- How far the stamps of what gives and takes may be from the truth, once they are set right.
 changing AS (
-    SELECT source, max(error_s) AS error_s FROM clock_error WHERE log <> 'usage' GROUP BY source
+    SELECT source, max(error_s) AS error_s, max(before_s) AS before_s, max(after_s) AS after_s FROM clock_error WHERE log <> 'usage' GROUP BY source
 ),
 -- near: how far before a change a call may be stamped, and have come after it in truth.
 calling AS (
@@ -116,16 +116,20 @@ stretch AS (
 lost AS (
     SELECT s.stretch_no, s.taken.scope, r.event_id AS revocation_event, r.revoked_at, r.revoked_true,
            r.revoked_at + to_microseconds((r.after_s * 1000000)::BIGINT) AS certain_from,
-           NOT c.token_known
-               OR t.issued_at + to_microseconds((i.after_s * 1000000)::BIGINT) < r.revoked_at - to_microseconds((r.before_s * 1000000)::BIGINT) AS older
+           -- Of a token that no issuance tells of, its calls may say when it was issued.
+           coalesce(coalesce(t.issued_at, n.issued_at) + to_microseconds((coalesce(i.after_s, d.after_s) * 1000000)::BIGINT)
+                        < r.revoked_at - to_microseconds((r.before_s * 1000000)::BIGINT), true) AS older
     FROM (SELECT stretch_no, caller_id, unnest(taken) AS taken FROM stretch) s
     JOIN named_caller c USING (caller_id)
+    JOIN changing d ON d.source = c.source
     JOIN downgrade r ON r.source = c.source AND r.event_id = s.taken.event_id
     LEFT JOIN caller_token t ON t.caller_id = c.caller_id
-    LEFT JOIN clock_error i ON i.source = c.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
-    WHERE NOT c.token_known
-       OR ((t.kind <> 'exchange' OR t.client_id = r.of_client OR t.token_id = r.token_id)
-           AND t.issued_at - to_microseconds((i.before_s * 1000000)::BIGINT) <= r.revoked_at + to_microseconds((r.after_s * 1000000)::BIGINT))
+    LEFT JOIN called_token n ON NOT c.token_known AND n.source = c.source AND n.tenant IS NOT DISTINCT FROM c.tenant AND n.token_id = c.token_id
+    LEFT JOIN clock_error i ON i.source = c.source AND i.tenant IS NOT DISTINCT FROM CASE WHEN c.token_known THEN t.tenant ELSE c.tenant END
+        AND i.log = 'issuance'
+    WHERE (NOT c.token_known OR t.kind <> 'exchange' OR t.client_id = r.of_client OR t.token_id = r.token_id)
+      AND coalesce(coalesce(t.issued_at, n.issued_from) - to_microseconds((coalesce(i.before_s, d.before_s) * 1000000)::BIGINT)
+                       <= r.revoked_at + to_microseconds((r.after_s * 1000000)::BIGINT), true)
 ),
 -- Calls proven to come after the end of the token belong to REV-1 and INT-2. A downgrade whose stamp is a little later may have been first;
 -- but what the grant did not permit by the stamps, OOS-1 tells: such a downgrade took what had not been given.
@@ -252,6 +256,7 @@ WHERE s.own_set_id IS NOT NULL OR e.stretch_no IS NULL
         "known_scope",
         "judged_question",
         "caller_token",
+        "called_token",
         "tenant_token",
         "issued",
         "same_client",
