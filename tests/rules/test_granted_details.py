@@ -447,6 +447,7 @@ def test_only_a_grant_for_everyone_that_stood_beside_it_leaves_a_call_open(desk)
     records = [
         consent("10 08:00", None, "all", client_id="of another", **everyones),
         consent("10 08:00", None, "north", client_id="elsewhere", tenant="north", **everyones),
+        consent("10 08:00", None, "some tenant", client_id="unsaid", tenant="north", **everyones),
         consent("10 12:00", None, "later", client_id="later", **everyones),
         consent("10 08:00", None, "beside", client_id="beside", **everyones),
     ]
@@ -460,10 +461,11 @@ def test_only_a_grant_for_everyone_that_stood_beside_it_leaves_a_call_open(desk)
         token("10 09:00", None, [], client_id="nobody", grant_id="g-nobody", authorization_details=[status], **service),
         use("10 10:00", "POST /v1/payments", None, client_id="nobody", grant_id="g-nobody", subject_id=None),
     ]
-    for client in ("app", "elsewhere", "later", "beside"):
+    for client in ("app", "elsewhere", "unsaid", "later", "beside"):
+        more = {"client_id": client, "grant_id": f"g-{client}"} | ({"tenant": "south"} if client == "elsewhere" else {})
         records += [
-            consent("10 09:00", None, f"g-{client}", client_id=client, authorization_details=[status]),
-            use("10 10:00", "POST /v1/payments", None, client_id=client, grant_id=f"g-{client}"),
+            consent("10 09:00", None, authorization_details=[status], **more),
+            use("10 10:00", "POST /v1/payments", None, **more),
         ]
     for client, granted in (("unread", [7, {"type": "payment"}]), ("restricted", [amount]), ("other", [])):
         records += [
@@ -478,8 +480,7 @@ def test_only_a_grant_for_everyone_that_stood_beside_it_leaves_a_call_open(desk)
         "elsewhere": ("violation", ["actions"]),
         "later": ("violation", ["actions"]),
         **dict.fromkeys(("itself", "token", "nobody"), ("violation", ["actions"])),
-        "beside": ("indeterminate", None),
-        "restricted": ("indeterminate", None),
+        **dict.fromkeys(("beside", "unsaid", "restricted"), ("indeterminate", None)),
         "other": ("violation", ["type"]),
     }
 

@@ -12,6 +12,12 @@ from grantlens.rules.stale_privilege.examples import BOTH, DELETE, READ, SEND, t
 from grantlens.schema.register import SERVER
 from tests.rules.together import Together
 
+
+def in_(tenant):
+    """Return what a record says of its tenant, if anything."""
+    return {"tenant": tenant} if tenant else {}
+
+
 CASES = (
     Example(
         "reads weigh less, and a broader scope that was taken away is told",
@@ -458,6 +464,28 @@ CASES = (
                 for grant in ("g1", "g2")
             ),
         ),
+    ),
+    *(
+        Example(
+            f"a grant for everyone, of {everyones or 'no tenant'}, beside one of {own or 'no tenant'}, for a call that names {called or 'none'}",
+            (
+                consent("10 08:00", BOTH, "g-all", subject_id=None, consent_kind="admin", **in_(everyones)),
+                consent("10 09:00", BOTH, **in_(own)),
+                token("10 11:00", "t1", BOTH, "10 13:00", **in_(own)),
+                taken("10 12:00", "mail.send", **in_(own)),
+                use("10 12:10", SEND, **in_(called)),
+            ),
+            tuple({"verdict": verdict, "grant_id": "g1"} for verdict in told),
+        )
+        for everyones, own, called, told in (
+            ("one", "one", None, ()),
+            (None, None, "one", ()),
+            ("one", None, "one", ()),
+            ("one", None, None, ["indeterminate"]),
+            (None, "one", "one", ["indeterminate"]),
+            ("two", "one", None, ["violation"]),
+            ("two", "one", "one", ["violation"]),
+        )
     ),
     Example(
         "another client uses the token: it is told of the one that it was issued to",

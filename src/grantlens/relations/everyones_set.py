@@ -18,8 +18,8 @@ WITH everyones AS (
 ),
 stretch AS (
     SELECT source, tenant, client_id, set_id, min(valid_from) AS valid_from, max(valid_until) AS valid_until,
-           to_microseconds((any_value(near_before_s) * 1000000)::BIGINT) AS near_before,
-           to_microseconds((any_value(near_after_s) * 1000000)::BIGINT) AS near_after
+           to_microseconds((max(near_before_s) * 1000000)::BIGINT) AS near_before,
+           to_microseconds((max(near_after_s) * 1000000)::BIGINT) AS near_after
     FROM (
         SELECT *, count(*) FILTER (held_before IS NULL OR held_before < valid_from) OVER (
                    PARTITION BY source, tenant, client_id, set_id ORDER BY valid_from, valid_until

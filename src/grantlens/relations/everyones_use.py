@@ -53,8 +53,9 @@ made AS (
     FROM permitted p
     SEMI JOIN over_several USING (call_no, grant_id)
     JOIN single s USING (call_no)
-    JOIN life l ON l.grant_id = p.grant_id AND l.opened_at = p.opened_at AND s.used_at >= l.life_from AND s.used_at < l.life_until
-    JOIN beyond b ON b.call_no = p.call_no AND b.source = l.source
+    JOIN beyond b ON b.call_no = p.call_no
+    JOIN life l ON l.source = b.source AND l.tenant IS NOT DISTINCT FROM b.tenant AND l.grant_id = p.grant_id AND l.opened_at = p.opened_at
+        AND s.used_at >= l.life_from AND s.used_at < l.life_until
     GROUP BY p.grant_id, p.opened_at, p.set_id, s.call_no
 )
 SELECT b.source, m.grant_id, m.opened_at, b.operation_id, m.set_id, b.application, sum(m.events)::BIGINT AS events,

@@ -93,13 +93,18 @@ spread AS (
 ),
 -- Cut where a grant for everyone beside it begins, changes or ends: what one permits at its time permits nothing before and after it.
 beside AS (
-    SELECT s.spread_no, g.grant_id, g.scopes, g.valid_from, g.valid_until, to_microseconds((g.near_before_s * 1000000)::BIGINT) AS near_before,
+    -- Of one that may be another tenant's it is not known whether it permits anything.
+    SELECT s.spread_no, g.grant_id, g.valid_from, g.valid_until,
+           CASE WHEN g.granted_in IS NOT DISTINCT FROM o.tenant OR g.granted_in = coalesce(o.tenant, c.token_tenant, c.tenant) THEN g.scopes END AS scopes,
+           to_microseconds((g.near_before_s * 1000000)::BIGINT) AS near_before,
            to_microseconds((g.near_after_s * 1000000)::BIGINT) AS near_after
     FROM spread s
     JOIN named_caller c USING (caller_id)
     JOIN everyones_state g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant AND g.client_id = c.client_id
         AND g.valid_from < s.valid_until AND g.valid_until > s.valid_from
+    LEFT JOIN (SELECT DISTINCT source, grant_id, tenant FROM grant_state) o ON o.source = c.source AND o.grant_id = s.grant_id
     WHERE s.of_grant AND c.subject_id IS NOT NULL AND g.grant_id <> s.grant_id
+      AND coalesce(g.granted_in = coalesce(o.tenant, c.token_tenant), true)
 ),
 stretch AS (
     SELECT row_number() OVER () AS stretch_no, s.*, m.moment AS piece_from, coalesce(lead(m.moment) OVER in_turn, 'infinity'::TIMESTAMPTZ) AS piece_until,

@@ -32,7 +32,7 @@ _BY_TOKEN = Way(ISSUE_USE, {ISSUE_USE: TOKEN}, (DETAILS, WORKED), brought=("deta
 
 RULE = Rule(
     id="OOS-8",
-    version=3,
+    version=4,
     name="granted_details",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted object of authorization details cover?",

@@ -6,7 +6,7 @@ from grantlens.rules.out_of_scope.examples import FIRES, SILENT, UNDECIDABLE
 
 RULE = Rule(
     id="OOS-1",
-    version=12,
+    version=13,
     name="out_of_scope",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted scope permit at that moment?",

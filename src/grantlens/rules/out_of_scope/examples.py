@@ -352,6 +352,22 @@ UNDECIDABLE = (
         ),
     ),
     Example(
+        "the same, where the calls name no tenant, and the grants do",
+        (
+            consent("10 08:00", ["mail.read"], "g-all", subject_id=None, consent_kind="admin", tenant="north"),
+            consent("10 08:30", ["mail.send"], tenant="north"),
+            token("10 09:00", "t1", None, "10 12:00", tenant="north"),
+            use("10 09:30", "GET /v1/messages/7"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {"reasons": ["the client holds a grant for everyone beside this one"]},
+            },
+        ),
+    ),
+    Example(
         "an operation needs two scopes: one is the person's own, the other that of everyone",
         (
             consent("10 08:00", ["files.write"], "g-all", subject_id=None, consent_kind="admin"),
