@@ -246,12 +246,47 @@ CASES = (
         ),
     ),
     Example(
-        "a downgrade of a token of a grant that no issuance tells of, an end that names scopes, and a downgrade that failed",
+        "a key is narrowed of which no log says whose it is, and by what grant",
         (
-            taken("10 12:00", "mail.read", target_kind="token", token_id="t8", grant_id="g9"),
+            token("10 11:00", "k1", BOTH, kind="credential", grant_id=None, client_id=None, subject_id=None),
+            taken("10 12:00", "mail.send", target_kind="credential", token_id="k1", client_id=None, subject_id=None),
+            use("10 12:10", SEND, "k1"),
+            use("10 12:10", READ, "k1"),
+        ),
+        ({"verdict": "violation", "token_id": "k1", "grant_id": None, "events": 2},),
+    ),
+    Example(
+        "seconds before the token itself is narrowed",
+        (
+            consent("10 09:00", BOTH),
+            token("10 11:00", "t1", BOTH, "10 13:00"),
+            taken("10 12:00", "mail.send", target_kind="token"),
+            use("10 11:59:55", SEND),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {"reason": "the call and a change of the grant are closer than the clocks can tell"},
+            },
+        ),
+    ),
+    Example(
+        "a downgrade of a token, a key or a session of a grant that no issuance tells of, an end that names scopes, and a downgrade that failed",
+        (
+            *(
+                taken("10 12:00", "mail.read", target_kind=kind, grant_id=f"of-{kind}", event_id=f"r-{kind}", **names)
+                for kind, names in (
+                    ("token", {"token_id": "t8"}),
+                    ("credential", {"token_id": "t8"}),
+                    ("session", {"session_id": "s8"}),
+                )
+            ),
             revoked("10 12:00", "grant", grant_id="g8", scopes_removed=BOTH, event_id="r2"),
             taken("10 12:00", "mail.read", grant_id="g7", outcome="error", event_id="r3"),
-            *(use("10 12:10", READ, None, grant_id=grant, token_scopes=BOTH) for grant in ("g9", "g8", "g7")),
+            *(
+                use("10 12:10", READ, None, grant_id=grant, token_scopes=BOTH)
+                for grant in ("of-token", "of-credential", "of-session", "g8", "g7")
+            ),
         ),
     ),
     Example(
@@ -288,6 +323,7 @@ CASES = (
         (
             consent("10 08:00", ["mail.send"], "g-all", subject_id=None, consent_kind="admin"),
             revoked("10 12:02", "grant", grant_id="g-all", subject_id=None, event_id="r2"),
+            consent("10 08:00", ["mail.send"], "g-other", client_id="zeta", subject_id=None, consent_kind="admin"),
             consent("10 08:00", ["mail.send"], "g-own", subject_id=None, subject_kind="service"),
             consent("10 09:00", BOTH),
             token("10 11:00", "t1", BOTH, "10 13:00"),

@@ -86,8 +86,8 @@ spread AS (
         JOIN (SELECT DISTINCT source, token_id, homes FROM tenant_token) h ON h.source = r.source AND h.token_id = r.token_id
         LEFT JOIN caller_segment s ON s.caller_id = c.caller_id
         WHERE r.target_kind IN ('token', 'credential')
-          -- Of a token that several tenants have, the grant may not be known.
-          AND (s.set_id IS NOT NULL OR (s.caller_id IS NULL AND c.own_set_id IS NOT NULL AND whose_unknown IS NOT NULL))
+          -- Of a key, or a token that several tenants have, the grant may not be known.
+          AND coalesce(s.set_id, c.own_set_id) IS NOT NULL
     )
     WHERE kept IS NOT NULL OR own_set_id IS NOT NULL
 ),
