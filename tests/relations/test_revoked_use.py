@@ -380,8 +380,11 @@ def test_a_call_before_the_second_of_the_revocation_is_none_of_its_matter(bench)
         ({"validation": "cached", "cache_seconds": 300.0}, None, 300),
         ({"validation": "cached", "cache_seconds": 300.0}, 200, 99.75),
         ({"validation": "cached"}, 4000, None),
+        ({"validation": "cached", "bound_seconds": 60.0}, 4000, 60),
+        ({"validation": "cached", "cache_seconds": 300.0, "bound_seconds": 60.0}, 4000, 300),
         ({"validation": "offline"}, 4000, 3899.75),
         ({"validation": "offline"}, None, None),
+        ({"validation": "offline", "bound_seconds": 60.0}, 4000, 60),
         ({"validation": "push"}, 4000, None),
         ({"bound_seconds": 60.0}, 4000, 60),
         ({"leeway_seconds": 5.0, "says": "introspection"}, 4000, 0),
@@ -405,6 +408,74 @@ def test_calls_that_say_different_things_of_their_server(bench, modes, allowed):
     for row, mode in zip(world["usage"], modes, strict=True):
         row["validation"] = mode
     assert asked(bench, world)["allowed_s"] == allowed
+
+
+@pytest.mark.parametrize(
+    ("opened", "revoked_in", "tried"),
+    [
+        ((), None, 3),
+        # The first sign-in after the revocation opens the session again: what is called later is not of its matter.
+        (((140, "token", None), (150, "token", None)), None, 1),
+        (((140, "refresh", None), (140, "exchange", None)), None, 3),
+        (((100.25, "token", None),), None, 3),
+        (((90, "token", None),), None, 3),
+        # Of another tenant it is another session; where one of the two names none it may be the same.
+        (((140, "token", "q"),), "p", 3),
+        (((140, "token", "p"),), "p", 1),
+        (((140, "token", "p"),), None, 1),
+        (((140, "token", None),), "p", 1),
+    ],
+)
+def test_a_session_is_over_until_it_is_opened_again(bench, opened, revoked_in, tried):
+    calls = [(second, revoked_in and "p") for second in (130, 145, 160)]
+    assert asked(bench, in_session(opened, calls, revoked_in))["attempts"] == tried
+
+
+@pytest.mark.parametrize(
+    ("signed_in", "called_in", "sure"),
+    [
+        ((), ("p",), True),
+        (("p",), ("p", None), True),
+        ((), ("p", "q"), False),
+        (("q",), ("p",), False),
+        (("p", "q"), (None,), False),
+    ],
+)
+def test_which_sessions_of_an_id_there_are_sign_ins_and_calls_tell(bench, signed_in, called_in, sure):
+    """The revocation names no tenant: it is of the one that has a session of this id, or of any of several."""
+    opened = [(90, "token", tenant) for tenant in signed_in]
+    bench.lay([in_session(opened, [(130, tenant) for tenant in called_in], None)])
+    said = {row["why_unknown"] for row in bench.answers("revoked_use")}
+    assert said == {None if sure else "the revocation names no tenant, and several have a session of this id"}
+
+
+def in_session(opened, calls, revoked_in):
+    """Write a world with one session, revoked at 100.25 s: what opened it (second, kind, tenant), and calls (second, tenant)."""
+    session = {"session_id": "s", "client_id": "a", "subject_id": "x"}
+    world = one_token((90, "success"))
+    (issue,), (call,), (revocation,) = (world[log] for log in ("issuance", "usage", "revocation"))
+    ended = {"target_kind": "session", "token_id": None, "session_id": "s", "tenant": revoked_in}
+    return world | {
+        "revocation": [revocation | ended],
+        "issuance": [
+            issue
+            | session
+            | {
+                "event_id": f"i{n}",
+                "token_id": f"t{n}",
+                "issued_at": START + round(second * SECOND),
+                "kind": kind,
+                "tenant": tenant,
+            }
+            for n, (second, kind, tenant) in enumerate(opened)
+        ],
+        "usage": [
+            call
+            | session
+            | {"event_id": f"u{n}", "token_id": None, "used_at": START + second * SECOND, "tenant": tenant}
+            for n, (second, tenant) in enumerate(calls)
+        ],
+    }
 
 
 def test_it_hands_out_nothing_that_nobody_reads(bench):

@@ -44,7 +44,7 @@ WITH over AS (
     FROM effective_revocation r
     LEFT JOIN issued i ON i.source = r.source AND i.session_id = r.session_id AND i.issued_at > r.revoked_at
         AND i.kind NOT IN ('refresh', 'exchange') AND (r.tenant IS NULL OR i.tenant IS NULL OR i.tenant = r.tenant)
-    WHERE r.target_kind = 'session' AND r.session_id IS NOT NULL
+    WHERE r.target_kind = 'session'
     GROUP BY ALL
 ),
 -- Times that end in _true are set right by the offset of their clock.
