@@ -411,6 +411,23 @@ def test_calls_that_say_different_things_of_their_server(bench, modes, allowed):
 
 
 @pytest.mark.parametrize(
+    ("issued_at", "why"),
+    [
+        (90.249999, None),
+        (90.25, "the issuance of the token and the revocation are closer than the clocks can tell"),
+        (105.25, "the issuance of the token and the revocation are closer than the clocks can tell"),
+        (105.250001, "the calls say that their token was issued after the revocation"),
+    ],
+)
+def test_a_token_of_which_only_its_calls_tell_may_be_younger_than_the_end_of_its_grant(bench, issued_at, why):
+    world = one_token((130, "success"))
+    world["issuance"][0]["token_id"] = "another"
+    world["revocation"][0] |= {"target_kind": "grant", "token_id": None, "grant_id": "g"}
+    world["usage"][0] |= {"grant_id": "g", "token_issued_at": START + round(issued_at * SECOND)}
+    assert asked(bench, world)["why_unknown"] == why
+
+
+@pytest.mark.parametrize(
     ("opened", "revoked_in", "tried"),
     [
         ((), None, 3),

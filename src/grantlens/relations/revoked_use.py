@@ -86,11 +86,16 @@ met AS (
     UNION ALL
     SELECT v.*, c.caller_id, c.join_key, coalesce("""
     + why_doubted("v.doubt")
-    + """, CASE WHEN k.token_issued_at > v.certain_from THEN 'the calls say that their token was issued after the revocation' END)
+    + """, CASE WHEN k.token_issued_at > v.certain_from THEN 'the calls say that their token was issued after the revocation'
+                WHEN coalesce(n.issued_at, k.token_issued_at) + to_microseconds((coalesce(i.after_s, 0) * 1000000)::BIGINT)
+                    >= v.revoked_at - to_microseconds((v.before_s * 1000000)::BIGINT)
+                THEN 'the issuance of the token and the revocation are closer than the clocks can tell' END)
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
     JOIN usage_caller k ON k.caller_id = c.caller_id
+    LEFT JOIN called_token n ON n.source = k.source AND n.tenant IS NOT DISTINCT FROM k.tenant AND n.token_id = k.token_id
+    LEFT JOIN (SELECT source, max(after_s) AS after_s FROM clock_error WHERE log = 'issuance' GROUP BY source) i ON i.source = v.source
     ANTI JOIN revoked_caller x ON x.source = v.source AND x.revocation_event = v.revocation_event AND x.caller_id = c.caller_id
     WHERE v.token_id IS NULL AND v.logged_at < $until
       AND (v.logged_at >= $since
@@ -219,6 +224,7 @@ WHERE logged_at >= $since OR last_success_at >= $since
         "covered_token",
         "revoked_caller",
         "presented_token",
+        "called_token",
         "effective_revocation",
         "issued",
         "named_caller",

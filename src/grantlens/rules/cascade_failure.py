@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-3",
-    version=12,
+    version=13,
     name="cascade_failure",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which access tokens went on working after their grant or refresh token was revoked?",

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-5",
-    version=12,
+    version=13,
     name="flapping_enforcement",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Where was a revoked token refused and then accepted again?",

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-4",
-    version=14,
+    version=15,
     name="never_effective",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which revocations never took effect while the token lived?",

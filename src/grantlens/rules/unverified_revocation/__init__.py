@@ -8,7 +8,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=21,
+    version=22,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",

@@ -20,6 +20,23 @@ UNDECIDABLE = (
         ),
     ),
     Example(
+        "the same, of a token that was issued seconds before the revocation by its stamp: it may have been after it",
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            use("10 12:10", READ, "t9", grant_id="g1", token_issued_at=moment("10 11:59:55")),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {
+                    "reason": "the issuance of the token and the revocation are closer than the clocks can tell"
+                },
+            },
+        ),
+    ),
+    Example(
         "a refresh token is revoked, and access works on that came of one from before the log, which may have been rotated into it",
         (
             refreshed("10 09:00", "rt1", None, ["mail.read"], token_kind="refresh"),
