@@ -466,6 +466,13 @@ def test_which_sessions_of_an_id_there_are_sign_ins_and_calls_tell(bench, signed
     assert said == {None if sure else "the revocation names no tenant, and several have a session of this id"}
 
 
+def test_a_call_that_names_its_token_and_its_session_is_told_once_of_the_token(bench):
+    world = in_session([(90, "token", None)], [(130, None)], None)
+    world["usage"][0]["token_id"] = "t0"
+    bench.lay([world])
+    assert [(row["token_id"], row["attempts"]) for row in bench.answers("revoked_use")] == [("t0", 1)]
+
+
 def in_session(opened, calls, revoked_in):
     """Write a world with one session, revoked at 100.25 s: what opened it (second, kind, tenant), and calls (second, tenant)."""
     session = {"session_id": "s", "client_id": "a", "subject_id": "x"}
