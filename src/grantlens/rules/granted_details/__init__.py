@@ -10,7 +10,7 @@ from grantlens.relations.server_name import are_one
 from grantlens.rule.evidence import DETAILS, ISSUE_USE, PAIR, TOKEN, WORKED, Evidence, Way
 from grantlens.rule.rule import Rule
 from grantlens.rules.granted_details.examples import FIRES, SILENT
-from grantlens.rules.granted_details.undecided import UNDECIDABLE
+from grantlens.rules.granted_details.undecidable import UNDECIDABLE
 
 
 def _member(member: str, asked: str, covered: str, untold: str) -> str:

@@ -2,7 +2,8 @@
 
 from grantlens.rule.evidence import WORKED, Evidence, scopes_of_a_call
 from grantlens.rule.rule import Rule
-from grantlens.rules.out_of_scope.examples import FIRES, SILENT, UNDECIDABLE
+from grantlens.rules.out_of_scope.examples import FIRES, SILENT
+from grantlens.rules.out_of_scope.undecidable import UNDECIDABLE
 
 RULE = Rule(
     id="OOS-1",
