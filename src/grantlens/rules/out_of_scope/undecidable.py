@@ -4,30 +4,6 @@ from grantlens.rule.example import Example, consent, revoked, token, use
 
 UNDECIDABLE = (
     Example(
-        "a change of the grant does not say which scopes it left: a call before it is judged, one after it is not until a change tells them all",
-        (
-            consent("10 09:00", ["mail.read"]),
-            use("10 09:30", "DELETE /v1/messages/7", None, grant_id="g1", status=204),
-            consent("10 10:00", None, kind="change"),
-            use("10 10:30", "DELETE /v1/messages/8", None, grant_id="g1", status=204),
-            use("10 10:31", "GET /v1/messages/8", None, grant_id="g1"),
-            consent("10 11:00", ["mail.read"], kind="change"),
-            use("10 11:30", "DELETE /v1/messages/9", None, grant_id="g1", status=204),
-        ),
-        (
-            {
-                "verdict": "violation",
-                "events": 2,
-                "detail": {"held": ["mail.read"], "held_from": "grant"},
-            },
-            {
-                "verdict": "indeterminate",
-                "events": 2,
-                "detail": {"held": None, "reasons": ["no log says which scopes were held"]},
-            },
-        ),
-    ),
-    Example(
         "operations that no catalogue knows: told once of their client, whomever it calls for, and what is undecided for another reason of each",
         (
             token("10 09:01", "t1", ["mail.read"], "10 12:00"),
