@@ -99,7 +99,7 @@ def allowed(world, grant, moment):
         if wholes:
             vague, held = False, set()
         vague |= any(row["unsure"] or row["scopes_removed"] is None for row in removals)
-        vague |= any(row["kind"] in OPENERS and row["scopes"] is None for row in given)
+        vague |= any(row["kind"] != "refresh" and row["scopes"] is None for row in given)
         named |= any(row["scopes"] is not None for row in given)
         held -= {scope for row in removals for scope in row["scopes_removed"] or ()}
         held |= {scope for row in given for scope in row["scopes"] or ()}
@@ -265,6 +265,11 @@ def tale(*steps):
         ([("consent", 0, ["r"]), ("revoke", 60), ("consent", 90, ["w"])], 95, ["w"]),
         ([("token", 0, ["r"]), ("token", 10, ["w"])], 20, ["r", "w"]),
         ([("token", 0, ["r"]), ("revoke", 60), ("token", 70, ["w"])], 80, None),
+        # A token of which no scopes are told may hold others than those before; one that came of a refresh cannot.
+        ([("token", 0, ["r"]), ("token", 10, None)], 9, ["r"]),
+        ([("token", 0, ["r"]), ("token", 10, None)], 10, "unknown"),
+        ([("token", 0, None), ("consent", 10, ["r"])], 20, "unknown"),
+        ([("token", 0, ["r"]), ("refresh", 10, None)], 20, ["r"]),
         ([("consent", 0, ["r", "w"]), ("downgrade", 30, ["w"]), ("consent", 30, ["w"])], 31, ["r", "w"]),
         # What a change does not tell is not known from then on, until one tells the whole.
         ([("consent", 0, ["r"]), ("change", 30, None)], 29, ["r"]),

@@ -184,6 +184,15 @@ UNDECIDABLE = (
         ({"verdict": "indeterminate", "detail": {"held": None}},),
     ),
     Example(
+        "of one session of a role the log tells all that it may do, of another nothing: what the role may do is not known",
+        (
+            token("10 09:00", "t1", ["mail.read"], subject_id=None),
+            token("10 09:05", "t2", None, subject_id=None),
+            use("10 09:10", "DELETE /v1/messages/7", "t2", subject_id=None),
+        ),
+        ({"verdict": "indeterminate", "detail": {"reasons": ["no log says which scopes were held"]}},),
+    ),
+    Example(
         "a grant older than the log, before the first record that names a scope of it",
         (
             token("10 09:00", "t1", None, "10 12:00"),
