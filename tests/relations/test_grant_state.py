@@ -86,7 +86,9 @@ def nameless_changes(world, tenant):
 def allowed(world, grant, moment):
     """Return the scopes a grant allows at a moment: None while it is closed, "unknown" where no log names any."""
     open_, ended_before, vague, named, held = False, False, False, False, set()
-    steps = [step for step in steps_of(world, grant) if step[0] <= moment]
+    steps = steps_of(world, grant)
+    by_consent = any(row.get("kind") == "consent" for _, what, row in steps if what == 2)
+    steps = [step for step in steps if step[0] <= moment]
     for stamp in sorted({stamp for stamp, *_ in steps}):
         ends, removals, given = ([row for at, what, row in steps if (at, what) == (stamp, which)] for which in range(3))
         if ends:
@@ -99,7 +101,8 @@ def allowed(world, grant, moment):
         if wholes:
             vague, held = False, set()
         vague |= any(row["unsure"] or row["scopes_removed"] is None for row in removals)
-        vague |= any(row["kind"] != "refresh" and row["scopes"] is None for row in given)
+        untold = [row["kind"] for row in given if row["scopes"] is None]
+        vague |= any(kind in OPENERS or (kind != "refresh" and not by_consent) for kind in untold)
         named |= any(row["scopes"] is not None for row in given)
         held -= {scope for row in removals for scope in row["scopes_removed"] or ()}
         held |= {scope for row in given for scope in row["scopes"] or ()}
@@ -268,7 +271,8 @@ def tale(*steps):
         # A token of which no scopes are told may hold others than those before; one that came of a refresh cannot.
         ([("token", 0, ["r"]), ("token", 10, None)], 9, ["r"]),
         ([("token", 0, ["r"]), ("token", 10, None)], 10, "unknown"),
-        ([("token", 0, None), ("consent", 10, ["r"])], 20, "unknown"),
+        ([("token", 0, ["r"]), ("token", 10, None), ("change", 20, None)], 15, "unknown"),
+        ([("token", 0, None), ("consent", 10, ["r"])], 20, ["r"]),
         ([("token", 0, ["r"]), ("refresh", 10, None)], 20, ["r"]),
         ([("consent", 0, ["r", "w"]), ("downgrade", 30, ["w"]), ("consent", 30, ["w"])], 31, ["r", "w"]),
         # What a change does not tell is not known from then on, until one tells the whole.

@@ -9,7 +9,7 @@ RELATION = Relation(
     "and only a fresh consent opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
     "consent in the log is opened by its first token and holds what its tokens held. "
     "One that an admin gave to nobody, or by which tokens of several people came, has no subject. The scopes are not known before the first record that names "
-    "any, nor from a consent, a change, or a token that came of no refresh, which does not say to what or of which grant, nor a downgrade that does not say of what or of which the logs do not tell whether it is "
+    "any, nor from a consent or a change that does not say to what or of which grant, or, where there is no consent, a token that does not and came of no refresh, nor a downgrade that does not say of what or of which the logs do not tell whether it is "
     "of this tenant, until a change tells the whole. taken are the scopes that a downgrade took away and that were not given again, with when and by "
     "which. All moments are by the clock of the issuance log; "
     "from_true and until_true are valid_from and valid_until set right by its offset.",
@@ -21,7 +21,9 @@ WITH every_issue AS NOT MATERIALIZED (
 opening AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_name, subject_kind,
            issued_at AS changed_at, scopes,
-           kind IN ('consent', 'change') AS is_consent, scopes IS NULL AND kind <> 'refresh' AS is_vague, kind = 'change' AND scopes IS NOT NULL AS is_whole,
+           kind IN ('consent', 'change') AS is_consent, kind = 'change' AND scopes IS NOT NULL AS is_whole,
+           -- Where a consent tells what there is, a key or a sign-in beside it adds nothing.
+           scopes IS NULL AND (is_consent OR (kind <> 'refresh' AND bool_or(kind = 'consent') OVER same IS NOT true)) AS is_vague,
            bool_or(subject_id IS NULL AND subject_kind = 'user') OVER same AS for_everyone,
            for_everyone OR coalesce(bool_or(kind = 'consent' AND consent_kind = 'admin' AND subject_id IS NULL) OVER same, false)
                OR coalesce(min(subject_id) FILTER (NOT is_consent) OVER same < max(subject_id) FILTER (NOT is_consent) OVER same, false) AS is_nobodys
