@@ -14,14 +14,14 @@ _EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 RULE = Rule(
     id="OOS-4",
-    version=12,
+    version=13,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
     severity="critical",
     remedy="Treat it as a fault of the authorisation server: no consent lies between parent and child.",
     basis="RFC 6749 section 6; RFC 9700 section 4.14.2; RFC 8707",
-    needs=("issued", "child_token", "added_scope", "clock_error", "server_name", "protocol_scope"),
+    needs=("issued", "child_token", "added_scope", "clock_error", "server_name", "protocol_scope", "covered_time"),
     # Parent and child are both issuance: no join between logs.
     rests_on=Evidence(
         (
@@ -83,13 +83,20 @@ judged AS (
 -- or have come after it: it is its own where it gave no more than the parent held.
 doubted AS (
     SELECT j.source, j.tenant, j.token_id, j.client_id, j.subject_id, j.subject_kind, j.grant_id, j.parent_issued_at,
-           j.scopes_added, j.parent_scopes, j.audience_added, j.parent_audience,
+           j.scopes_added, j.parent_scopes, j.audience_added, j.parent_audience, j.issued_at,
            j.issued_at + to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT) AS until
     FROM judged j
     JOIN clock_error k ON k.source = j.source AND k.tenant IS NOT DISTINCT FROM j.tenant AND k.log = 'issuance'
     WHERE j.widened AND j.parent_known
 ),
 may_come_between AS (
+    SELECT d.source, d.tenant, d.token_id, 'the issuance log does not show all that time: a consent may be missing' AS why
+    FROM doubted d
+    WHERE NOT EXISTS (
+        SELECT 1 FROM covered_time c
+        WHERE c.source = d.source AND c.tenant IS NOT DISTINCT FROM d.tenant AND c.log = 'issuance' AND NOT c.in_part
+          AND c.covered_from <= d.parent_issued_at AND c.covered_until >= d.issued_at)
+    UNION
     SELECT d.source, d.tenant, d.token_id, 'a consent lies so near that the clocks cannot tell whether it came in between' AS why
     FROM doubted d
     JOIN given i ON i.source = d.source AND i.grant_id = d.grant_id AND i.issued_at > d.parent_issued_at AND i.issued_at <= d.until
@@ -261,6 +268,20 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
         ),
     ),
     undecidable=(
+        Example(
+            "the issuance log shows only some of what was given: a consent may have come in between",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                refreshed("10 10:00", "t2", "rt1", _MAY_SEND),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"reasons": ["the issuance log does not show all that time: a consent may be missing"]},
+                },
+            ),
+            declared={"carries": ("usage", "revocation")},
+        ),
         Example(
             "the parent is not in the log",
             (refreshed("10 10:00", "t2", "rt1", ["mail.read"]),),

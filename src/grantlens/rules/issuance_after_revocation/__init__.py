@@ -18,13 +18,14 @@ from grantlens.rule.evidence import (
     Way,
 )
 from grantlens.rule.rule import Rule
-from grantlens.rules.issuance_after_revocation.examples import FIRES, SILENT, UNDECIDABLE
+from grantlens.rules.issuance_after_revocation.examples import FIRES, SILENT
+from grantlens.rules.issuance_after_revocation.undecidable import UNDECIDABLE
 
 _LET_IN = "what was issued first after a client or person was disabled, and before it is logged to be enabled again"
 
 RULE = Rule(
     id="REV-2",
-    version=11,
+    version=12,
     name="issuance_after_revocation",
     key=("token_id",),
     question="Which tokens were issued after the revocation of their grant or refresh token, or first after their holder was disabled?",
@@ -43,6 +44,7 @@ RULE = Rule(
         "child_token",
         "issued",
         "clock_error",
+        "covered_time",
     ),
     # A new token of the grant that ended, or one made from the refresh token that ended; less of what a client or person got that had been disabled.
     rests_on=Evidence(
@@ -164,6 +166,11 @@ last_consent AS (
 timed AS (
     SELECT c.source, c.tenant AS home, c.token_id, coalesce(c.tenant, r.tenant) AS tenant,
            c.why,
+           -- What a refresh token gives after its end needs no consent.
+           c.join_key = 'token' OR EXISTS (
+               SELECT 1 FROM covered_time v
+               WHERE v.source = c.source AND v.tenant IS NOT DISTINCT FROM coalesce(c.tenant, r.tenant) AND v.log = 'issuance' AND NOT v.in_part
+                 AND v.covered_from <= r.revoked_at AND v.covered_until >= t.issued_at) AS watched,
            {{'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'record': r.record, 'join_key': c.join_key}} AS ended,
            t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven,
            -- A consent after this the clocks cannot put before the revocation.
@@ -180,7 +187,8 @@ timed AS (
 ),
 judged AS (
     SELECT source, home, token_id, max(tenant) AS tenant, min(ended) AS ended, bool_or(proven) AS proven,
-           bool_or(proven AND why IS NULL AND NOT coalesce(last_at >= fresh_from, false)) AS sure,
+           bool_or(proven AND watched AND why IS NULL AND NOT coalesce(last_at >= fresh_from, false)) AS sure,
+           bool_or(watched) AS watched,
            CASE WHEN bool_and(why IS NOT NULL) THEN min(why) END AS why,
            bool_or(coalesce(unnamed_at >= fresh_from, false)) AS unnamed
     FROM timed
@@ -255,6 +263,7 @@ SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'issued_after_s': round((epoch_us(t.issued_at) - epoch_us(j.ended.revoked_at)) / 1e6, 6),
            'reason': CASE WHEN j.sure THEN NULL
                           WHEN j.why IS NOT NULL THEN j.why
+                          WHEN NOT j.watched THEN 'the issuance log does not show all that time: a consent may be missing'
                           WHEN j.proven AND j.unnamed THEN 'a consent in between may be another tenant''s: it names none, or the token does not'
                           WHEN j.proven THEN 'a consent lies so near that the clocks cannot tell whether it came in between'
                           ELSE 'the issuance and the revocation are closer than the clocks can tell' END}}) AS detail,
