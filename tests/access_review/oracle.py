@@ -269,7 +269,7 @@ class Read:
                 held = held and held - set(less["scopes_removed"])
             elif row.get("scopes") is not None:
                 held = (held or set()) | set(row["scopes"])
-            elif row["kind"] == "consent":
+            elif row["kind"] == "consent" or (first == "9" and row["kind"] != "refresh"):
                 vague = True
         return None if vague or held is None else sorted(held)
 

@@ -163,7 +163,9 @@ class Told:
                     gone.setdefault(scope, (when, record["event_id"]))
             elif what == 2 and (record["kind"] == "consent" or not ended):
                 open_, scopes = True, record.get("scopes")
-                vague |= record["kind"] == "consent" and scopes is None
+                vague |= scopes is None and (
+                    record["kind"] == "consent" or (consented == NEVER and record["kind"] != "refresh")
+                )
                 named |= scopes is not None
                 held |= set(scopes or ())
                 gone = {scope: by for scope, by in gone.items() if scope not in held}

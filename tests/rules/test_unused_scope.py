@@ -86,11 +86,11 @@ def states(records):
     """Return what the grant held from when to when: None while it was over, or its scopes, None of them where nothing names any."""
     consents = [time_of(record) for record in records if record["log"] == "issuance" and record["kind"] == "consent"]
     changes = sorted((record for record in records if record["log"] != "usage"), key=time_of)
-    held, told, over, opened, spans = set(), False, False, False, []
+    held, told, vague, over, opened, spans = set(), False, False, False, False, []
     for record in changes:
         if record["log"] == "revocation":
             if record["kind"] == "revoke":
-                over, held, told = True, set(), False
+                over, held, told, vague = True, set(), False, False
             elif not over:
                 held = held - set(record["scopes_removed"])
         elif record["kind"] == "consent" or (
@@ -98,7 +98,8 @@ def states(records):
         ):
             over, opened = False, True
             held, told = held | set(record.get("scopes", ())), told or "scopes" in record
-        spans.append((time_of(record), None if over or not opened else (held if told else ())))
+            vague |= "scopes" not in record and not consents and record["kind"] != "refresh"
+        spans.append((time_of(record), None if over or not opened else (held if told and not vague else ())))
     ends = [start for start, _ in spans[1:]] + [UNTIL + timedelta(days=30)]
     return [(start, end, state) for (start, state), end in zip(spans, ends, strict=False) if state is not None]
 

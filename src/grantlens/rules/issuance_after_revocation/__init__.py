@@ -163,14 +163,14 @@ last_consent AS (
     FROM consent
     GROUP BY source, tenant, token_id
 ),
+shown_whole AS (
+    SELECT source, coalesce(tenant, '') AS tenant, covered_from, covered_until FROM covered_time WHERE log = 'issuance' AND NOT in_part
+),
 timed AS (
     SELECT c.source, c.tenant AS home, c.token_id, coalesce(c.tenant, r.tenant) AS tenant,
            c.why,
            -- What a refresh token gives after its end needs no consent.
-           c.join_key = 'token' OR EXISTS (
-               SELECT 1 FROM covered_time v
-               WHERE v.source = c.source AND v.tenant IS NOT DISTINCT FROM coalesce(c.tenant, r.tenant) AND v.log = 'issuance' AND NOT v.in_part
-                 AND v.covered_from <= r.revoked_at AND v.covered_until >= t.issued_at) AS watched,
+           c.join_key = 'token' OR coalesce(v.covered_until >= t.issued_at, false) AS watched,
            {{'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'record': r.record, 'join_key': c.join_key}} AS ended,
            t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven,
            -- A consent after this the clocks cannot put before the revocation.
@@ -183,6 +183,7 @@ timed AS (
     JOIN token_of_one t ON t.source = c.source AND t.token_id = c.token_id AND t.tenant IS NOT DISTINCT FROM c.tenant
     JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
     LEFT JOIN last_consent n ON n.source = c.source AND n.token_id = c.token_id AND n.tenant IS NOT DISTINCT FROM c.tenant
+    ASOF LEFT JOIN shown_whole v ON v.source = c.source AND v.tenant = coalesce(c.tenant, r.tenant, '') AND v.covered_from <= r.revoked_at
     WHERE t.issued_at >= $since AND t.issued_at < $until
 ),
 judged AS (
