@@ -77,7 +77,7 @@ def write_ndjson(engine: Engine, path: str | os.PathLike[str], *, ocsf: bool = F
     # By the end of its name each is compressed.
     parts: list[Path] = []
     how = _TEXT_AS_IT_IS if ocsf else "FORMAT json"
-    values = {"version": VERSION, "covered": _covered(engine)}
+    values = {"version": VERSION, "covered": None if ocsf else _covered(engine)}
     try:
         with told_apart(engine) if ocsf else nullcontext():
             selects = [shown_column(engine, "event", ocsf_select(log)) for log in LOGS] if ocsf else _native(engine)
@@ -115,12 +115,12 @@ def write_parquet(engine: Engine, folder: str | os.PathLike[str]) -> list[Path]:
     _need_folder(home if home.exists() else home.parent)
     keep_evidence(engine, [home / f"{log}.parquet" for log in LOGS])
     home.mkdir(exist_ok=True)
-    written = []
+    written, covered = [], _covered(engine)
     for log in LOGS:
         written.append(home / f"{log}.parquet")
         with in_place_of(written[-1]) as place:
             select = f"({_select(log, covered='$covered')} LIMIT 1) UNION ALL ({_select(log, covered='NULL')} OFFSET 1)"
-            values = {"path": str(place), "covered": _covered(engine)}
+            values = {"path": str(place), "covered": covered}
             engine.execute(f"COPY ({select}) TO $path (FORMAT parquet, COMPRESSION zstd)", values)
     return written
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from grantlens.ingest import silence
+from grantlens.loaders import COVERED
 from grantlens.relations import causal_pair
 from grantlens.schema import TIMES
 
@@ -155,13 +156,12 @@ WHERE NOT $by_presence
               AND a.tenant IS NOT DISTINCT FROM c.tenant AND a.log::VARCHAR = c.log AND a.records > 0)
 """
 
-_MARK_COVERED = """
+_MARK_COVERED = f"""
 INSERT INTO activity
 SELECT b.batch_id, c.source, c.tenant, c.log, date_trunc('minute', c.moment), 0, c.moment, c.moment, true
 FROM (SELECT DISTINCT batch_id FROM activity WHERE batch_id >= $batch) b,
      (SELECT source, tenant, log, unnest([since, until]) AS moment
-      FROM (SELECT unnest(from_json($covered, '[{"source": "VARCHAR", "tenant": "VARCHAR", "log": "VARCHAR", "from": "TIMESTAMPTZ", "until": "TIMESTAMPTZ"}]'),
-                          recursive := true)) s(source, tenant, log, since, until)) c
+      FROM (SELECT unnest(from_json($covered, '{COVERED}'), recursive := true)) s(source, tenant, log, since, until)) c
 """
 
 _FIRST_USES = """

@@ -33,15 +33,18 @@ def note_declared(engine: Engine, loader: Loader) -> None:
     engine.execute("INSERT INTO declared VALUES ($source, $issuance_usage, $keys_end, $actors, $keys_begin)", values)
 
 
-def note_undeclared(engine: Engine) -> None:
+def note_undeclared(engine: Engine, since: int = 0) -> None:
     """Write down what is declared of sources whose loader read nothing: native records name them, or an older version read them."""
-    for loader in undeclared(engine):
+    for loader in undeclared(engine, since):
         note_declared(engine, loader)
 
 
-def undeclared(engine: Engine) -> list[Loader]:
-    """Return the loaders whose sources are in the store, and what they declare is not."""
-    sources = engine.rows("SELECT DISTINCT source FROM activity ANTI JOIN declared USING (source)")
+def undeclared(engine: Engine, since: int = 0) -> list[Loader]:
+    """Return the loaders whose sources are in the store, from the batch of this number on, and what they declare is not."""
+    sources = engine.rows(
+        "SELECT DISTINCT source FROM activity ANTI JOIN declared USING (source) WHERE batch_id >= $since",
+        {"since": since},
+    )
     if not sources:
         return []
     from grantlens.loaders import loaders

@@ -169,7 +169,7 @@ def _load(
     note_declared(engine, loader)
     holds = [log for log in LOGS if accounts.total(log)]
     count_events(engine, accounts.batch_id, loader, holds)
-    note_undeclared(engine)  # a native record names the source that it is of
+    note_undeclared(engine, accounts.batch_id)  # a native record names the source that it is of
     return batches
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from grantlens.loaders.loader import FILE_NUMBER, PLACE_BITS, STRENGTHS, Join, Loader, Unfound
+from grantlens.loaders.loader import COVERED, FILE_NUMBER, PLACE_BITS, STRENGTHS, Join, Loader, Unfound
 from grantlens.loaders.settings import Settings
 
 
@@ -33,4 +33,4 @@ def loaders() -> dict[str, Loader]:
     return dict(sorted(found.items()))
 
 
-__all__ = ["FILE_NUMBER", "PLACE_BITS", "STRENGTHS", "Join", "Loader", "Settings", "Unfound", "loaders"]
+__all__ = ["COVERED", "FILE_NUMBER", "PLACE_BITS", "STRENGTHS", "Join", "Loader", "Settings", "Unfound", "loaders"]

@@ -22,6 +22,10 @@ TOLD_TENANT = "told_tenant"
 STRENGTHS = ("token", "session", "grant", "client and subject", "none")
 """How surely two rows belong together, from the very token to not at all."""
 
+COVERED = (
+    '[{"source": "VARCHAR", "tenant": "VARCHAR", "log": "VARCHAR", "from": "TIMESTAMPTZ", "until": "TIMESTAMPTZ"}]'
+)
+"""The shape of what a file says that it covers, as `from_json` takes it."""
 
 ACTORS = ("nested",)
 """What a loader may say of its `actor_chain`."""
@@ -106,8 +110,7 @@ class Loader:
     carries: tuple[str, ...]
     """Which of the three logs this stream would show, had something happened. Coverage rests on it."""
     covered: str | None = None
-    """What a file says of itself, in place of that: a JSON list of the logs that it holds whole, by `source`, `tenant` and `log`, each `from` a
-    time `until` another."""
+    """What a file says of itself, in place of that: a JSON list (`COVERED`) of the logs that it holds whole, each from a time until another."""
     glance: str = ""
     """The few of these fields that tell which records mean something, in a log of which most mean nothing: `r` has no others
     then, and `record` has the text beside it, as `line`. A step keeps that text of the records that mean something, and the

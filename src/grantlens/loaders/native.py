@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from grantlens.errors import LoadError
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import COVERED, Join, Loader
 from grantlens.schema import LOGS, TIMES
 
 _OURS = ("batch_id", "line_no")
@@ -28,9 +28,6 @@ _LISTS = tuple(name for name, type_ in _TYPES.items() if type_.endswith("[]"))
 _BARE = (*_LISTS, *(name for name, type_ in _TYPES.items() if type_ in ("SMALLINT", "BIGINT")))
 """Columns that JSON writes without quotes."""
 _STRUCTURED = (*_LISTS, "authorization_details", "covered")
-_STRETCHES = (
-    '[{"source": "VARCHAR", "tenant": "VARCHAR", "log": "VARCHAR", "from": "TIMESTAMPTZ", "until": "TIMESTAMPTZ"}]'
-)
 
 
 def recognise(records: Sequence[Mapping]) -> bool:
@@ -54,9 +51,7 @@ def _unquoted(name: str) -> str:
 
 def _rejected() -> str:
     """Records of no log, columns that belong to another log than the record's, and what is said to be covered where it is not asked."""
-    said = (
-        f"TRY(from_json({_unquoted('covered')}, '{_STRETCHES}')) IS DISTINCT FROM from_json($covered, '{_STRETCHES}')"
-    )
+    said = f"TRY(from_json({_unquoted('covered')}, '{COVERED}')) IS DISTINCT FROM from_json($covered, '{COVERED}')"
     of_logs = (
         f" WHEN r.covered IS NOT NULL AND {said} THEN 'covered: the first record of a file says it, and only that'"
     )
