@@ -258,14 +258,20 @@ def test_what_a_large_file_brings_does_not_go_through_the_write_ahead_log(tmp_pa
         )  # for what else is written
 
 
-def test_an_interrupt_while_duckdb_asks_python_is_an_interrupt(monkeypatch):
-    """The signal may come while DuckDB counts the rows of a registered table: it hands that on as a mistake of the table's."""
+@pytest.mark.parametrize(
+    "doing",
+    [
+        "counting the rows of the object registered as 'chunk_call'",
+        "reading the schema of the object registered as 'chunk_call'",
+        "reading the object registered as 'chunk_call' as Arrow data",
+    ],
+)
+def test_an_interrupt_while_duckdb_asks_python_is_an_interrupt(monkeypatch, doing):
+    """The signal may come while DuckDB looks into a registered table: it hands that on as a mistake of the table's."""
 
     class Interrupted:
         def execute(self, sql, parameters=None):
-            raise duckdb.InvalidInputException(
-                "Invalid Input Error: counting the rows of the object registered as 'chunk_call' failed: KeyboardInterrupt: "
-            )
+            raise duckdb.InvalidInputException(f"Invalid Input Error: {doing} failed: KeyboardInterrupt: ")
 
     engine = Engine(":memory:")
     monkeypatch.setattr(engine, "_connection", Interrupted())

@@ -164,7 +164,7 @@ def test_control_c_and_the_end_of_a_job_during_a_load(command, tmp_path, number,
     time.sleep(0.7)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (code, "")
+    assert (process.returncode, out) == (code, ""), err
     assert "a file is kept whole or not at all" in err
     assert "Traceback" not in err
     with Store(store) as opened:

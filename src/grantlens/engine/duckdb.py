@@ -24,7 +24,7 @@ from grantlens.errors import GrantlensError, StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_INTERRUPTED = re.compile(r"object registered as '\w+' failed: KeyboardInterrupt")
+_INTERRUPTED = re.compile(r"Invalid Input Error: [\w ]+ registered as '\w+'[\w ]* failed: KeyboardInterrupt")
 
 _NAMED = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
 
@@ -343,7 +343,7 @@ def _explained() -> Iterator[None]:
             "Open it without confined=True if you know what is in it.",
         ) from None
     except duckdb.InvalidInputException as error:
-        if _INTERRUPTED.search(str(error)):  # a signal that came while DuckDB asked Python for a registered table
+        if _INTERRUPTED.match(str(error)):  # a signal that came while DuckDB asked Python for a registered table
             raise KeyboardInterrupt from None
         if "JSON" in str(error) or "maximum_object_size" in str(error):
             raise MalformedJson(first_line(error)) from None
