@@ -81,6 +81,31 @@ def test_a_loader_in_sql_is_explained_by_its_values(run, write):
     assert "severity = INFO" in lines[lines.index("not read") :]
 
 
+def test_a_field_named_like_its_column_is_where_that_came_from(run, write):
+    """What else has the same value is not, as the first record of an export shows: it tells what the log covers."""
+    covered = [
+        {
+            "source": "okta",
+            "tenant": "acme",
+            "log": "usage",
+            "from": "2026-07-01T10:00:00Z",
+            "until": "2026-08-01T00:00:00Z",
+        }
+    ]
+    record = {
+        "log": "usage",
+        "covered": covered,
+        "used_at": "2026-07-01T10:00:00Z",
+        "outcome": "denied",
+        "tenant": "acme",
+    }
+    lines = squeezed(run("load", "--explain", write(record)).out)
+    assert "used_at -> used_at = 2026-07-01T10:00:00Z" in lines
+    assert "tenant -> tenant = acme" in lines
+    assert "outcome -> outcome = denied" in lines
+    assert "covered[0].tenant = acme" in lines[lines.index("read, but in no column") :]
+
+
 @pytest.mark.parametrize(
     ("record", "fate"),
     [

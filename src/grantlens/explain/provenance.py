@@ -78,7 +78,11 @@ def by_value(
             for column, value in row.items():
                 if column in _OURS or value is None or str(value).startswith(("md5:", "derived:")):
                     continue
-                alike = [] if types[column] in ENUMS else [path for path, each in single if _same(each, value)]
+                alike = [path for path, each in single if _same(each, value)]
+                if column in alike:  # a log that names it as we do
+                    alike = [column]
+                elif types[column] in ENUMS:  # a word of ours
+                    alike = []
                 columns.append(Filled(column, _shown(column, value), alike[:3]))
                 taken += alike
             filled.append((log, columns))
