@@ -345,6 +345,12 @@ def test_a_name_cannot_write_itself_another_identity(load):
     assert {row["reason"] for row in loaded.rejected} == {"userIdentity or the request cannot be read"}
 
 
+def test_an_identity_whose_type_is_no_text_is_not_read(load):
+    row = as_athena(test_aws_cloudtrail.call("ListUsers"))
+    loaded = load([row, row | {"useridentity": '{"type": ["IAMUser"], "userName": "ada"}'}])
+    assert loaded.counts()["records"] == 2
+
+
 @given(st.text("{}[],= abtype", max_size=40), st.sampled_from(["useridentity", "resources", "requestparameters"]))
 def test_no_text_of_a_structure_raises(text, column):
     event = of_athena({"eventname": "a", "useridentity": "{type=IAMUser}", column: text})

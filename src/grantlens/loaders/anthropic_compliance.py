@@ -258,7 +258,7 @@ SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL 
 LOADER = with_envelopes(
     Loader(
         name="anthropic_compliance",
-        version=7,
+        version=8,
         title="Anthropic Compliance API activity feed",
         recognise=mostly_inside(_is_activity),
         fields=_FIELDS,

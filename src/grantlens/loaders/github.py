@@ -335,7 +335,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="github",
-    version=14,
+    version=15,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,

@@ -312,7 +312,7 @@ def _names(record: Mapping) -> list:
 
 LOADER = Loader(
     name="google_workspace",
-    version=8,
+    version=9,
     title="Google Workspace token and admin audit",
     recognise=_recognise,
     fields=_FIELDS,

@@ -364,7 +364,7 @@ def _spelled(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=13,
+    version=14,
     title="Okta System Log",
     recognise=mostly_inside(is_event),
     fields=EVENT,

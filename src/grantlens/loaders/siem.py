@@ -73,7 +73,9 @@ def taken_apart(sample: Sequence[Mapping]) -> str | None:
 
 
 def in_utc(record: Mapping, zone: str | None = None) -> Mapping:
-    """Return a row of the Azure portal's CSV with the names and times of the table: a zone stands behind the former, the latter are US text.
+    """Return a row of the Azure portal's CSV with the names and times of the table: a zone stands behind the former, the latter are text.
+
+    The text is that of the language of the browser: American, with AM or PM, or British, with the day first and 24 hours.
 
     Times of a zone that the user did not name stay as they are, and are times of nothing.
 
@@ -95,9 +97,10 @@ def in_utc(record: Mapping, zone: str | None = None) -> Mapping:
 
 
 def _utc(value: object, zone: str | None) -> object:
-    if isinstance(value, str) and value.endswith(("AM", "PM")) and zone is not None:
+    if isinstance(value, str) and zone is not None:
+        form = "%m/%d/%Y, %I:%M:%S.%f %p" if value.endswith(("AM", "PM")) else "%d/%m/%Y, %H:%M:%S.%f"
         with suppress(ValueError):
-            shown = datetime.strptime(value, "%m/%d/%Y, %I:%M:%S.%f %p").replace(tzinfo=ZoneInfo(zone))
+            shown = datetime.strptime(value, form).replace(tzinfo=ZoneInfo(zone))
             # A time that the zone knows twice, since the clock was put back, or never, is not guessed.
             if shown.utcoffset() == shown.replace(fold=1).utcoffset():
                 return shown.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

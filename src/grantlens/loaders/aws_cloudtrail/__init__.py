@@ -65,7 +65,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=14,
+    version=15,
     title="AWS CloudTrail",
     recognise=mostly(lambda record: is_event(record) or place(record) is not None),
     fields=FIELDS,

@@ -5,6 +5,7 @@
 - `gitlab_admin`: what GitLab's pages save of its audit events.
 - `athena`: rows of a CloudTrail table that Athena was asked for.
 - `bigquery`: rows of the tables that Google Workspace and Cloud Logging write to BigQuery.
+- `sentinel`: rows of the tables that connectors of Microsoft Sentinel fill under names of their own.
 - `too_little`: tables that hold too little to be believed, and what to fetch instead.
 """
 
@@ -15,6 +16,7 @@ from grantlens.loaders.console.bigquery import is_of_bigquery, of_bigquery
 from grantlens.loaders.console.gitlab_admin import is_of_gitlab, of_gitlab
 from grantlens.loaders.console.google_admin import is_of_admin, of_admin
 from grantlens.loaders.console.pages import is_of_page, of_page
+from grantlens.loaders.console.sentinel import is_of_sentinel, of_sentinel
 
 __all__ = ["as_event", "is_asked_for"]
 
@@ -35,6 +37,8 @@ def as_event(record: Mapping) -> Mapping:
         return of_admin(record)
     if is_of_gitlab(record):
         return of_gitlab(record)
+    if is_of_sentinel(record):
+        return of_sentinel(record)
     return of_page(record) if is_of_page(record) else record
 
 

@@ -45,7 +45,7 @@ _WITHIN = {
     "sessionissuer": "sessionIssuer",
     "creationdate": "creationDate",
 }
-_NAMED_BY_OTHERS = {"SAMLUser", "WebIdentityUser"}
+_NAMED_BY_OTHERS = ("SAMLUser", "WebIdentityUser")
 _NAME = re.compile(r"([A-Za-z][A-Za-z0-9]*)=")
 _DEPTH = 6
 _NOTHING = (None, "", "null")

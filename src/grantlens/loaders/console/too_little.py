@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from grantlens.loaders.console.athena import NEEDED, has_columns
+from grantlens.loaders.console.sentinel import TRAIL_NEEDED, is_trail
 
 _TABLES = (
     (
@@ -41,5 +42,12 @@ def too_little(columns: Collection[str]) -> tuple[str, str] | None:
         return (
             f"rows of a CloudTrail table without {lacking}: what failed would look as if it had succeeded",
             "Ask again for every column: SELECT * FROM ...",
+        )
+    table = {name.removesuffix(" [UTC]").removesuffix(" [Local Time]") for name in names}
+    if is_trail(table) and (missing := sorted(TRAIL_NEEDED - table)):
+        lacking = ", ".join(missing)
+        return (
+            f"rows of the table AWSCloudTrail without {lacking}: what failed would look as if it had succeeded",
+            "Save the table again with every column, without a project.",
         )
     return next(((what, instead) for known, what, instead in _TABLES if known <= names), None)
