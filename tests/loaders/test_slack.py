@@ -238,6 +238,67 @@ def test_call_of_an_ai_app(load):
     assert (row["operation"], row["outcome"]) == ("mcp_slack_read_channel_tool_called", "success")
 
 
+def through(number="A7", **more):
+    """Write the context of what was done through an app."""
+    context = event("file_shared")["context"]
+    return context | {"app": {"id": number, "name": "Runner", "scopes": [], "scopes_bot": ["files:write"], **more}}
+
+
+@pytest.mark.parametrize(
+    ("action", "entity"),
+    [
+        ("mcp_slack_send_message_tool_called", {"type": "enterprise", "enterprise": {"id": "E1"}}),
+        ("file_shared", {"type": "file", "file": {"id": "F1"}}),
+        ("private_channel_created", {"type": "channel", "channel": {"id": "C1"}}),
+    ],
+)
+def test_what_was_done_through_an_app_is_a_use_by_it(load, action, entity):
+    row = load([event(action, entity=entity, context=through())]).one("usage")
+    assert (row["client_id"], row["client_name"], row["subject_id"], row["operation"]) == ("A7", "Runner", "U1", action)
+    assert row["token_scopes"] is None, "those are the app's"
+
+
+def test_a_person_who_is_ended_through_an_app_has_ended_and_the_app_has_called(load):
+    loaded = load([event("user_deactivated", entity=person(), context=through())])
+    assert loaded.one("revocation")["subject_id"] == "U2"
+    assert loaded.one("usage")["client_id"] == "A7"
+
+
+def test_a_sign_in_or_what_is_done_to_an_app_is_no_use(load):
+    loaded = load(
+        [
+            event("user_login", entity=person(), context=through()),
+            event("anomaly", number=2, entity=person(), context=through()),
+            event("app_manifest_updated", number=3, context=through("A1")),
+            event("canvas_created", number=4, entity=person(), context=through("")),
+        ]
+    )
+    assert loaded.counts() == {"records": 4, "ignored": 4}
+
+
+@pytest.mark.parametrize(
+    ("held", "scopes"),
+    [
+        ({"scopes": ["users:read"], "bot_scopes": ["chat:write", "users:read"]}, ["users:read", "chat:write"]),
+        ({"scopes": [], "bot_scopes": ["chat:write"]}, ["chat:write"]),
+        ({"scopes": None, "bot_scopes": ["chat:write"]}, ["chat:write"]),
+        ({"scopes": ["users:read"], "bot_scopes": None}, ["users:read"]),
+        ({"scopes": [], "bot_scopes": []}, []),
+        ({"scopes": None}, None),
+    ],
+)
+def test_an_app_holds_its_own_scopes_and_those_for_people(load, held, scopes):
+    row = load([event("org_app_upgraded_to_org_install", entity=app(**held))]).one("issuance")
+    assert row["scopes"] == scopes
+
+
+def test_a_workspace_that_is_deleted_is_named(load):
+    gone = {"type": "workspace", "workspace": {"id": "T9"}}
+    assert load([event("workspace_deleted", entity=gone)]).ignored == {
+        "end of a workspace that does not name its apps": 1
+    }
+
+
 @pytest.mark.parametrize("told", [{"details": {"acting_agent": "Slackbot"}}, {"acting_agent": "Slackbot"}])
 def test_what_an_agent_does_for_a_person_is_a_use_by_the_agent(load, told):
     canvas = {"type": "canvas", "canvas": {"id": "F1"}}
