@@ -13,7 +13,7 @@ from grantlens.loaders import loaders
 from grantlens.loaders.console import as_event
 from grantlens.loaders.siem import in_utc, taking_out
 from grantlens.store import Store
-from tests.loaders import test_aws_cloudtrail, test_okta
+from tests.loaders import test_aws_cloudtrail, test_gcp_audit, test_okta
 from tests.loaders.damage import VALUES, assert_all_accounted_for, lists_of_damaged
 from tests.loaders.test_anthropic_compliance import activity as of_anthropic
 from tests.loaders.test_anthropic_compliance import key
@@ -26,6 +26,9 @@ TRAIL = [
     record
     for record in test_aws_cloudtrail.EVERY_KIND
     if "userIdentity" in record and not any(name in json.dumps(record["userIdentity"]) for name in UNSAID)
+]
+ENTRIES = [
+    record | {"timestamp": "2026-07-01T10:00:00Z"} for record in test_gcp_audit.EVERY_KIND if "operation" not in record
 ]
 GITHUB = [
     {name: value for name, value in record.items() if name not in ("@timestamp", "token_scopes", "status_code")}
@@ -142,6 +145,50 @@ def as_report(record):
     }
 
 
+def as_entry(record):
+    """Write an entry of Google Cloud as its row."""
+    payload = record["protoPayload"]
+    objects = (
+        "status",
+        "authenticationInfo",
+        "authorizationInfo",
+        "requestMetadata",
+        "request",
+        "response",
+        "metadata",
+        "serviceData",
+    )
+    return {
+        "TimeGenerated": record["receiveTimestamp"],
+        "ServiceName": payload["serviceName"],
+        "MethodName": payload["methodName"],
+        "GCPResourceName": payload["resourceName"],
+        **{name[0].upper() + name[1:]: json.dumps(payload[name]) if name in payload else "" for name in objects},
+        "PrincipalEmail": payload["authenticationInfo"].get("principalEmail", ""),
+        "LogName": record["logName"],
+        "Timestamp": record["timestamp"],
+        "ProjectId": record["resource"]["labels"]["project_id"],
+        "Severity": record["severity"],
+        "GCPResourceType": record["resource"]["type"],
+        "InsertId": record["insertId"],
+        "Type": "GCPAuditLogs",
+    }
+
+
+def as_whole_entry(record):
+    """Write an entry as the newer table has it, the payload in one column."""
+    return {
+        "TimeGenerated": record["receiveTimestamp"],
+        "InsertId": record["insertId"],
+        "Resource": json.dumps(record["resource"]),
+        "ProtoPayload": json.dumps(record["protoPayload"]),
+        "LogName": record["logName"],
+        "Severity": record["severity"],
+        "Timestamp": record["timestamp"],
+        "Type": "GCPAuditLogsV2_CL",
+    }
+
+
 def as_github(record):
     """Write an event of GitHub as its row; newer fields keep their names."""
     kept = ("user_programmatic_access_name", "route", "request_method")
@@ -172,6 +219,8 @@ TABLES = {
         [*ACTIVITIES, administer("SUSPEND_USER", USER_EMAIL="gone@example.com")],
         as_report,
     ),
+    "GCPAuditLogs": ("gcp_audit", ENTRIES, as_entry),
+    "GCPAuditLogsV2_CL": ("gcp_audit", ENTRIES, as_whole_entry),
     "GitHubAuditLogsV2_CL": ("github", GITHUB, as_github),
     "BV_ClaudeCompliance_ComplianceActivities_CL": ("anthropic_compliance", ANTHROPIC, as_compliance),
 }
@@ -183,7 +232,7 @@ def as_portal(rows, shown):
     """Write rows as the portal saves them: all of it text, and the times that the table has as times as the browser shows them."""
 
     def cell(name, value):
-        timed = name in ("TimeGenerated", "SessionCreationDate", "created_at", "published_t")
+        timed = name in ("TimeGenerated", "Timestamp", "SessionCreationDate", "created_at", "published_t")
         return (f"{name} [UTC]", datetime.fromisoformat(value).strftime(shown)) if timed and value else (name, value)
 
     table = [dict(cell(*each) for each in row.items()) for row in rows]
@@ -231,12 +280,24 @@ def test_british_text_has_the_day_first(shown, read):
     assert in_utc({"TimeGenerated [UTC]": shown}) == {"TimeGenerated": read}
 
 
-def test_a_trail_without_its_errors_is_refused(tmp_path):
-    rows = [{name: value for name, value in as_trail(record).items() if name != "ErrorCode"} for record in TRAIL]
+@pytest.mark.parametrize(
+    ("table", "column"), [("AWSCloudTrail", "ErrorCode"), ("GCPAuditLogs", "Status"), ("GCPAuditLogs", "Timestamp")]
+)
+def test_a_table_without_its_errors_is_refused(tmp_path, table, column):
+    _, records, as_row = TABLES[table]
+    rows = [{name: value for name, value in as_row(record).items() if name != column} for record in records]
     (tmp_path / "saved.csv").write_text(as_portal(rows, "%d/%m/%Y, %H:%M:%S.000"))
     with Store(":memory:") as store:
         (failed,) = store.load(tmp_path / "saved.csv").failed
-    assert "AWSCloudTrail without ErrorCode" in str(failed)
+    assert f"{table} without {column}" in str(failed)
+
+
+def test_of_an_object_that_was_cut_off_nothing_is_known(load):
+    row, whole = as_entry(ENTRIES[1]), as_whole_entry(ENTRIES[1])
+    loaded = load([row, row | {"InsertId": "cut", "Response": '{"name": "projects/p/serviceAcc'}])
+    assert [each["token_id"] for each in loaded.rows["issuance"]] == [test_gcp_audit.KEY, None]
+    loaded = load([*map(as_whole_entry, ENTRIES), whole | {"InsertId": "cut", "ProtoPayload": '{"methodName": "x'}])
+    assert [each["reason"] for each in loaded.rejected] == ["methodName is missing"]
 
 
 def test_a_request_that_was_cut_off_does_not_act_on_its_caller(load):

@@ -299,7 +299,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=12,
+    version=13,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,

@@ -4,6 +4,8 @@
 - **Okta**, `OktaV2_CL`: names of Sentinel's own, targets and debug data as JSON; and `Okta_CL`, which names a column by the path to its value, with a
   letter for the type at its end.
 - **Google Workspace**, `GoogleWorkspaceReports`: an event a row, its parameters as JSON.
+- **Google Cloud**, `GCPAuditLogs`: a column for each part of an entry, objects as JSON text; and `GCPAuditLogsV2_CL`, with the payload in one. Neither
+  tells the first entry of a long call from the last.
 - **GitHub**, `GitHubAuditLogsV2_CL`: the fields in upper and lower case, some as GitHub has them.
 - **Anthropic**, `BV_ClaudeCompliance_ComplianceActivities_CL`: the fields of an activity, of which a table cannot call one `id` or `type`.
 
@@ -66,6 +68,28 @@ _ACTIVITY = {
     "EventName": "name",
     "EventParameters": "parameters",
 }
+_ENTRY = {
+    "InsertId": "insertId",
+    "LogName": "logName",
+    "Timestamp": "timestamp",
+    "TimeGenerated": "receiveTimestamp",
+    "ProjectId": "resource.labels.project_id",
+    "ServiceName": "protoPayload.serviceName",
+    "MethodName": "protoPayload.methodName",
+    "GCPResourceName": "protoPayload.resourceName",
+}
+_OBJECTS = {
+    "Resource": "resource",
+    "ProtoPayload": "protoPayload",
+    "Status": "protoPayload.status",
+    "AuthenticationInfo": "protoPayload.authenticationInfo",
+    "AuthorizationInfo": "protoPayload.authorizationInfo",
+    "RequestMetadata": "protoPayload.requestMetadata",
+    "Request": "protoPayload.request",
+    "Response": "protoPayload.response",
+    "Metadata": "protoPayload.metadata",
+    "ServiceData": "protoPayload.serviceData",
+}
 _RESERVED = {"id_CF": "id", "type_CF": "type"}
 _LETTER = re.compile(r"_[sgdtb]$")
 _EMPTY = (None, "")
@@ -77,19 +101,39 @@ _TABLES = {
     "okta": {"EventOriginalUid", "EventOriginalType", "OriginalUserId"},
     "okta columns": {"eventType_s", "published_t"},
     "activity": {"IdApplicationName", "IdTime", "EventName"},
+    "entry": {"InsertId", "ServiceName", "MethodName"},
+    "whole entry": {"InsertId", "LogName", "ProtoPayload"},
     "github": {"Action", "CreatedAt", "DocumentId"},
     "anthropic": {"id_CF", "type_CF", "created_at"},
 }
 
-TRAIL_NEEDED = frozenset(
-    ("TimeGenerated", "UserIdentityType", "ErrorCode", "ErrorMessage", "RequestParameters", "ResponseElements")
-)
-"""Columns without which a row of CloudTrail would say what it does not know: no error is a success."""
+_NEEDED = {
+    "trail": (
+        "AWSCloudTrail",
+        {"TimeGenerated", "UserIdentityType", "ErrorCode", "ErrorMessage", "RequestParameters", "ResponseElements"},
+    ),
+    "entry": (
+        "GCPAuditLogs",
+        {
+            "Timestamp",
+            "LogName",
+            "Status",
+            "AuthenticationInfo",
+            "AuthorizationInfo",
+            "Request",
+            "Response",
+            "ServiceData",
+        },
+    ),
+}
+"""Columns without which a row would say what it does not know: no error is a success."""
 
 
-def is_trail(columns: Collection[str]) -> bool:
-    """Tell the table AWSCloudTrail by the names of its columns."""
-    return set(columns) >= _TABLES["trail"]
+def lacking(columns: Collection[str]) -> tuple[str, list[str]] | None:
+    """Return which table has these columns, and which of those that it needs are not among them."""
+    table, needed = _NEEDED.get(_table(dict.fromkeys(columns)) or "", ("", set()))
+    missing = sorted(needed.difference(columns))
+    return (table, missing) if missing else None
 
 
 def is_of_sentinel(record: Mapping) -> bool:
@@ -115,6 +159,8 @@ def of_sentinel(row: Mapping[str, Any]) -> dict[str, Any]:
     row = {column: value for column, value in row.items() if value not in _EMPTY}
     if table == "trail":
         return _event(row)
+    if table in ("entry", "whole entry"):
+        return _audit_entry(row)
     if table == "github":
         return {_field(column): _whole(column, value) for column, value in row.items()}
     if table == "anthropic":
@@ -150,6 +196,14 @@ def _event(row: Mapping[str, Any]) -> dict[str, Any]:
             else None,
         }
     )
+
+
+def _audit_entry(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of Google Cloud as its entry; of an object whose text was cut off nothing is known."""
+    objects = {column: _parsed(value) for column, value in row.items() if column in _OBJECTS}
+    whole = {column: value if isinstance(value, (dict, list)) else {} for column, value in objects.items()}
+    named = {column: value for column, value in row.items() if column in _ENTRY}
+    return _nested({column: path.split(".") for column, path in (_OBJECTS | _ENTRY).items()}, whole | named)
 
 
 def _named(row: Mapping[str, Any], place: str, *names: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from grantlens.loaders.console.athena import NEEDED, has_columns
-from grantlens.loaders.console.sentinel import TRAIL_NEEDED, is_trail
+from grantlens.loaders.console.sentinel import lacking
 
 _TABLES = (
     (
@@ -38,16 +38,15 @@ def too_little(columns: Collection[str]) -> tuple[str, str] | None:
     """
     names = {column.strip() for column in columns}
     if has_columns(names) and (missing := sorted(NEEDED - {name.lower() for name in names})):
-        lacking = ", ".join(missing)
         return (
-            f"rows of a CloudTrail table without {lacking}: what failed would look as if it had succeeded",
+            f"rows of a CloudTrail table without {', '.join(missing)}: what failed would look as if it had succeeded",
             "Ask again for every column: SELECT * FROM ...",
         )
     table = {name.removesuffix(" [UTC]").removesuffix(" [Local Time]") for name in names}
-    if is_trail(table) and (missing := sorted(TRAIL_NEEDED - table)):
-        lacking = ", ".join(missing)
+    if of_sentinel := lacking(table):
+        known, absent = of_sentinel
         return (
-            f"rows of the table AWSCloudTrail without {lacking}: what failed would look as if it had succeeded",
+            f"rows of the table {known} without {', '.join(absent)}: what failed would look as if it had succeeded",
             "Save the table again with every column, without a project.",
         )
     return next(((what, instead) for known, what, instead in _TABLES if known <= names), None)
