@@ -84,7 +84,7 @@ SELECT line_no, 'created_at is no time' FROM call WHERE written IS NOT NULL AND 
 
 LOADER = Loader(
     name="onelogin",
-    version=3,
+    version=4,
     title="OneLogin events",
     recognise=mostly(_is_event),
     fields=_FIELDS,

@@ -7,6 +7,7 @@
 - **Google Cloud**, `GCPAuditLogs`: a column for each part of an entry, objects as JSON text; and `GCPAuditLogsV2_CL`, with the payload in one. Neither
   tells the first entry of a long call from the last.
 - **GitHub**, `GitHubAuditLogsV2_CL`: the fields in upper and lower case, some as GitHub has them.
+- **OneLogin**, `OneLoginEventsV2_CL`: the fields in upper and lower case. Which client made a call has no column.
 - **Anthropic**, `BV_ClaudeCompliance_ComplianceActivities_CL`: the fields of an activity, of which a table cannot call one `id` or `type`.
 
 The names are those of published samples and of the rules by which the connectors fill their tables. Of what a row has not, the cell is empty.
@@ -91,6 +92,7 @@ _OBJECTS = {
     "ServiceData": "protoPayload.serviceData",
 }
 _RESERVED = {"id_CF": "id", "type_CF": "type"}
+_OF_ONELOGIN = {"EventId": "id", "EventTimestamp": "created_at"}
 _LETTER = re.compile(r"_[sgdtb]$")
 _EMPTY = (None, "")
 _DEPTH = 6
@@ -104,6 +106,7 @@ _TABLES = {
     "entry": {"InsertId", "ServiceName", "MethodName"},
     "whole entry": {"InsertId", "LogName", "ProtoPayload"},
     "github": {"Action", "CreatedAt", "DocumentId"},
+    "onelogin": {"EventId", "EventTypeId", "EventTimestamp", "ActorUserId"},
     "anthropic": {"id_CF", "type_CF", "created_at"},
 }
 
@@ -163,6 +166,8 @@ def of_sentinel(row: Mapping[str, Any]) -> dict[str, Any]:
         return _audit_entry(row)
     if table == "github":
         return {_field(column): _whole(column, value) for column, value in row.items()}
+    if table == "onelogin":
+        return {_OF_ONELOGIN.get(column, _field(column)): _whole(column, value) for column, value in row.items()}
     if table == "anthropic":
         return {_RESERVED.get(column, column): value for column, value in row.items()}
     if table == "okta columns":
@@ -238,7 +243,7 @@ def _field(column: str) -> str:
 
 
 def _whole(column: str, value: Any) -> Any:
-    """Return a number as GitHub writes it: the table has those of ids and times with a point."""
+    """Return a number as the log writes it: the table has those of ids and times with a point."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value.removesuffix(".0") if isinstance(value, str) and column.endswith(("Id", "At")) else value
