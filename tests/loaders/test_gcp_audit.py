@@ -698,6 +698,13 @@ def test_a_dialect_gives_the_same_rows(load, dialect):
     assert load(mixed).counts() == plain.counts()
 
 
+def test_an_address_is_read_where_nothing_else_is_spelled_by_panther(load):
+    """Seen in records that Panther publishes: each in a file of its own lost the address that a file of all of them showed."""
+    written = {"callerIP": "198.51.100.7", "callerSuppliedUserAgent": "curl/8"}
+    called = load([entry("v1.compute.instances.stop", payload={"requestMetadata": written})])
+    assert [row["ip"] for row in called.rows["usage"]] == ["198.51.100.7"]
+
+
 @settings(max_examples=6)
 @given(lists_of_damaged([*EVERY_KIND, *map(as_panther, EVERY_KIND)]))
 def test_a_damaged_record_never_stops_a_load(load, records):
