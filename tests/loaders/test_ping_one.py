@@ -303,6 +303,12 @@ def test_an_event_delivered_again_counts_once_and_scrubbed_ids_do_not_merge(load
     assert load([first, again, later]).counts() == {"records": 3, "issuance": 2, "duplicates": 1}
 
 
+@pytest.mark.parametrize("written", ["2026-07-01T10:00:00.1230000Z", "2026-07-01T12:00:00.123+02:00"])
+def test_an_event_whose_time_another_store_writes_in_its_own_way_counts_once(load, written):
+    first = grant("created")
+    assert load([first, first | {"recordedAt": written}]).counts() == {"records": 2, "issuance": 1, "duplicates": 1}
+
+
 EVERY_KIND = [
     grant("created", id="1"),
     grant("deleted", id="2"),

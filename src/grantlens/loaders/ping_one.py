@@ -4,7 +4,7 @@ What the mapping decides, and why:
 
 - `recordedAt` is when it happened, `createdAt` when PingOne stored it: the time of receipt. A few records lack the latter.
 - **The id alone is no key**: exports for others have every id replaced by one and the same. The event is called by its id
-  and its time, which stays the same however often it is delivered.
+  and its time, which stays the same however often it is delivered, and however it is written then.
 - **Grant**: PingOne's grant lets an application ask a resource for scopes; which, the log does not say. It has no id here,
   but its text names both, and there is one for each pair: it is called `grant:<application>:<resource>`.
 - An application that is deleted, or updated `with disabled state`, ends for everybody; a deleted user likewise. One that is updated
@@ -98,7 +98,8 @@ SELECT *, nullif(coalesce(application.id, CASE WHEN meaning IN ('give', 'end gra
                     WHEN 'end scope' THEN nullif(one_scope.name, '') END AS ended
 FROM (
     SELECT line_no, action, meaning, happened_at, outcome, told, e.actors AS actors,
-           {text_moment("e.createdAt")} AS received_at, nullif(e.id, '') || '@' || recorded AS event_id,
+           {text_moment("e.createdAt")} AS received_at,
+           nullif(e.id, '') || '@' || strftime(happened_at, '%Y-%m-%dT%H:%M:%S.%gZ') AS event_id,
            coalesce(nullif(e.resources[1].environment.id, ''), nullif(e.actors.client.environment.id, '')) AS tenant,
            nullif(e.source.ipAddress, '') AS ip, nullif(e.source.userAgent, '') AS user_agent,
            list_filter(e.resources, lambda r: r.type = 'APPLICATION')[1] AS application,
@@ -176,7 +177,7 @@ SELECT line_no, 'names no ' || split_part(meaning, ' ', 2) FROM known WHERE (sta
 LOADER = with_envelopes(
     Loader(
         name="ping_one",
-        version=5,
+        version=6,
         title="PingOne audit activities",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
