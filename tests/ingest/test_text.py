@@ -56,6 +56,16 @@ def test_text_lines_are_rows_ignored_or_rejected(log):
         assert rejected == [(4, "used_at: missing"), (5, "not mapped")]
 
 
+def test_a_line_is_the_same_event_however_it_ends(tmp_path):
+    unix, windows = tmp_path / "unix.log", tmp_path / "windows.log"
+    lines = ["gate at=2026-07-01T12:00:00 app=mail", "gate at=2026-07-01T12:00:00 app=chat"]
+    unix.write_bytes("\n".join(lines).encode())
+    windows.write_bytes("\r\n".join(lines).encode())
+    with Store(":memory:") as store:
+        report = store.load(unix, windows, loader=ZONED, settings=Settings(time_zone="UTC"))
+        assert [(batch["usage"], batch["duplicates"]) for batch in report] == [(2, 0), (0, 2)]
+
+
 def test_a_setting_that_is_needed_is_asked_for(log):
     with Store(":memory:") as store:
         ((_, message, remedy),) = store.load(log, loader=ZONED).failed

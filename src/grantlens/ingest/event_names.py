@@ -31,7 +31,7 @@ def named(engine: Engine, rows: pa.Table, *, text: bool, tight: bool = False) ->
 
     same = "coalesce(TRY(json(line))::VARCHAR, line)"
     if text:  # to try what is mostly no JSON costs more than to ask first
-        same = "CASE WHEN json_valid(line) THEN json(line)::VARCHAR ELSE line END"
+        same = "CASE WHEN json_valid(line) THEN json(line)::VARCHAR ELSE replace(line, chr(13) || chr(10), chr(10)) END"
     if tight:
         same = f"CASE WHEN tight THEN line ELSE {same} END"
 
@@ -46,7 +46,7 @@ def named(engine: Engine, rows: pa.Table, *, text: bool, tight: bool = False) ->
 
 
 def _names(engine: Engine, line_nos: np.ndarray, same: str) -> pa.Table:
-    """Return a `name` for each of these rows: `same` is the text of its record, the same however that is spaced."""
+    """Return a `name` for each of these rows: `same` is the text of its record, the same however that is spaced or ended."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
