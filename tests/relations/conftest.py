@@ -1,7 +1,8 @@
 """A bench for relations: many small random logs in one store, laid straight into the tables, and read back plainly.
 
-A world is one small log: {"source", "issuance", "usage", "revocation", "clock", "server"}, rows as dicts; "stated", where there, is
-how many seconds the clock of each log is stated to be ahead. Worlds lie side by side in one store, told apart by their
+A world is one small log: {"source", "issuance", "usage", "revocation", "clock", "server"}, rows as dicts; "shown_until", where
+there, says until when each log is there, which is always if nothing is said, and "stated" is how many seconds the clock
+of each log is stated to be ahead. Worlds lie side by side in one store, told apart by their
 source, so that one run of the SQL answers for all of them. Times are whole microseconds, on a grid so coarse that ties
 are common.
 """
@@ -18,7 +19,7 @@ import pytest
 from grantlens import relations
 from grantlens.schema import ISSUANCE, REVOCATION, USAGE_CALLER, USAGE_ROW, USAGE_TARGET
 from grantlens.schema.catalogue import CAT_OPERATION
-from grantlens.schema.ledger import CLOCK
+from grantlens.schema.ledger import CLOCK, COVERAGE
 from grantlens.schema.register import SERVER, STATED_CLOCK
 from grantlens.store import Store
 
@@ -35,6 +36,7 @@ CLEARED = (
         "usage_target",
         "revocation",
         "clock",
+        "coverage",
         "stated_clock",
         "server",
         "usage_operation",
@@ -110,6 +112,25 @@ class Bench:
                 row["usage_id"] = len(rows) + 1
                 target = targets.setdefault((row["resource_server"], row["call"]), len(targets) + 1)
                 rows.append({**where, "batch_id": 2, **row, "target_id": target})  # a file of its own
+        tenants = {(row["source"], row.get("tenant")) for row in (*issuance, *revocation)}
+        tenants |= {(world["source"], row.get("tenant")) for world in worlds for row in world["usage"]}
+        shown = {world["source"]: world.get("shown_until", {}) for world in worlds}
+        self.insert(
+            COVERAGE,
+            [
+                {
+                    "source": source,
+                    "tenant": tenant,
+                    "log": log,
+                    "covered_from": START - 10**6 * SECOND,
+                    "covered_until": shown[source].get(log, START + 10**6 * SECOND),
+                    "records": 1,
+                    **dict.fromkeys(("is_gap", "in_part", "is_far"), False),
+                }
+                for source, tenant in tenants
+                for log in ("issuance", "usage", "revocation")
+            ],
+        )
         self.insert(ISSUANCE, issuance)
         self.insert(REVOCATION, revocation)
         self.insert(CLOCK, clock)

@@ -502,6 +502,53 @@ def in_session(opened, calls, revoked_in):
     }
 
 
+BACK, GIVEN = (
+    f"the {log} log does not show all that time: {what} may be missing"
+    for log, what in (("revocation", "that it was enabled again"), ("issuance", "a consent"))
+)
+
+
+@pytest.mark.parametrize(
+    ("ended", "names_token", "shown_until", "why", "why_last", "beyond"),
+    [
+        # What is disabled may be enabled again, in the log of revocations alone: the first success tells, and the last.
+        ({"kind": "disable", "target_kind": "subject"}, True, {"revocation": 125}, BACK, BACK, True),
+        ({"kind": "disable", "target_kind": "subject"}, True, {"revocation": 135}, None, BACK, False),
+        ({"kind": "disable", "target_kind": "subject"}, True, {"revocation": 145, "issuance": 125}, None, None, True),
+        # A grant may be given again; a token that is older than its end is not.
+        ({"kind": "revoke", "target_kind": "grant"}, False, {"issuance": 125}, GIVEN, GIVEN, True),
+        ({"kind": "revoke", "target_kind": "grant"}, False, {"issuance": 135}, None, GIVEN, False),
+        ({"kind": "revoke", "target_kind": "grant"}, False, {"revocation": 125}, None, None, True),
+        ({"kind": "revoke", "target_kind": "grant"}, True, {"issuance": 125}, None, None, True),
+        # A token that was revoked by itself stays so, whatever the logs show.
+        ({"kind": "revoke"}, True, {"issuance": 90, "revocation": 101}, None, None, True),
+    ],
+)
+def test_what_was_ended_may_be_back_where_the_log_that_would_show_it_is_not_there(
+    bench, ended, names_token, shown_until, why, why_last, beyond
+):
+    world = one_token((130, "success"), (140, "success"), validation="cached", cache_seconds=20.0)
+    (revocation,) = world["revocation"]
+    who = {"subject_id": "x", "grant_id": "g"} if "target_kind" in ended else {"token_id": "t"}
+    if not names_token:
+        world["issuance"] = [
+            row | {"kind": "consent", "token_id": None, "token_kind": None} for row in world["issuance"]
+        ]
+        world["usage"] = [row | {"token_id": None, "grant_id": "g"} for row in world["usage"]]
+    bench.lay(
+        [
+            world
+            | {
+                "revocation": [revocation | {"token_id": None} | who | ended],
+                "shown_until": {log: START + second * SECOND for log, second in shown_until.items()},
+            }
+        ]
+    )
+    (row,) = (row for row in bench.answers("revoked_use") if (row["token_id"] is not None) == names_token)
+    assert (row["uses_after"], row["why_unknown"], row["why_last_unknown"]) == (2, why, why_last)
+    assert row["beyond_allowed"] is beyond
+
+
 def test_it_hands_out_nothing_that_nobody_reads(bench):
     readers = [rule.sql for rule in registry().values() if "revoked_use" in rule.needs]
     said = set(re.findall(r"\w+", " ".join((*readers, REVOCATION_SQL, inspect.getsource(intervals)))))

@@ -1,5 +1,6 @@
 """What was tried with a token after its revocation, and how that went."""
 
+from grantlens.relations.covered_time import GIVING_SHOWN
 from grantlens.relations.covered_token import why_doubted
 from grantlens.relations.effective_revocation import one_event
 from grantlens.relations.relation import Relation
@@ -30,7 +31,8 @@ RELATION = Relation(
     "end of the last success (T2 of an uneven enforcement). allowed_s is the window in which the server is "
     "documented to go on accepting the token; NULL where nothing says so. Calls that name a revoked session and no token that is "
     "known are uses of the session: token and grant are NULL then. Whose access it was the calls say where nothing else does. why_unknown says why "
-    "the calls may be with access that it did not end, NULL where they are not. A revocation from before the window is here only if "
+    "the calls may be with access that it did not end, NULL where they are not: as where no log that was there all the time from the end to "
+    "the first success would show that what was ended is back; why_last_unknown says so of the last success. A revocation from before the window is here only if "
     "what it ended worked within the window.",
     """
 WITH over AS (
@@ -47,9 +49,34 @@ WITH over AS (
     WHERE r.target_kind = 'session'
     GROUP BY ALL
 ),
+shown_whole AS (
+    SELECT source, coalesce(tenant, '') AS tenant, log::VARCHAR AS log, covered_from, covered_until FROM covered_time WHERE NOT in_part
+),
+-- What may bring back what was ended, and which log would show that: a deleted key, or a token that was revoked by itself, stays over.
 -- Times that end in _true are set right by the offset of their clock.
+may_return AS (
+    SELECT o.*, o.record.seen_at AS logged_at, o.revoked_true - (logged_at - date_trunc('second', logged_at)) AS ended_true,
+           coalesce(o.token_tenant, o.tenant, '') AS home,
+           r.kind = 'disable' AND o.target_kind IN ('client', 'subject', 'grant') AS may_be_enabled,
+           CASE WHEN o.session_id IS NOT NULL THEN 'that the session was opened again'
+                WHEN o.token_id IS NULL THEN 'a consent'
+                WHEN o.target_kind = 'policy' AND r.client_id IS NOT NULL AND r.reason IS NOT NULL THEN 'that the policy was taken away'
+                WHEN o.target_kind IN ('token', 'credential') AND r.kind = 'disable' THEN 'that the key was switched on again' END AS given_by,
+           CASE WHEN o.source IN """
+    + GIVING_SHOWN
+    + """ THEN 'revocation' ELSE 'issuance' END AS given_log
+    FROM over o
+    JOIN effective_revocation r USING (source, revocation_event)
+),
+-- Until when these logs were there without a gap.
 ended_access AS (
-    SELECT *, record.seen_at AS logged_at, revoked_true - (logged_at - date_trunc('second', logged_at)) AS ended_true FROM over
+    SELECT v.* EXCLUDE (home, may_be_enabled, given_by, given_log),
+           CASE WHEN v.may_be_enabled THEN coalesce(e.covered_until, v.logged_at) ELSE 'infinity'::TIMESTAMPTZ END AS off_until,
+           CASE WHEN v.given_by IS NOT NULL THEN coalesce(g.covered_until, v.logged_at) ELSE 'infinity'::TIMESTAMPTZ END AS not_given_until,
+           'the ' || v.given_log || ' log does not show all that time: ' || v.given_by || ' may be missing' AS why_given
+    FROM may_return v
+    ASOF LEFT JOIN (FROM shown_whole WHERE log = 'revocation') e ON e.source = v.source AND e.tenant = v.home AND e.covered_from <= v.logged_at
+    ASOF LEFT JOIN shown_whole g ON g.source = v.source AND g.tenant = v.home AND g.log = v.given_log AND g.covered_from <= v.logged_at
 ),
 -- The tenants that have a session of an id that was ended.
 session_home AS (
@@ -76,7 +103,7 @@ last_call AS (
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
 ),
 met AS (
-    SELECT v.*, c.caller_id, 'token' AS join_key, c.why_unknown
+    SELECT v.*, c.caller_id, 'token' AS join_key, c.why_unknown, least(v.off_until, v.not_given_until) AS ended_until
     FROM ended_access v
     JOIN revoked_caller c ON c.source = v.source AND c.revocation_event = v.revocation_event AND c.token_id = v.token_id
         AND c.token_tenant IS NOT DISTINCT FROM v.token_tenant
@@ -89,7 +116,9 @@ met AS (
     + """, CASE WHEN k.token_issued_at > v.certain_from THEN 'the calls say that their token was issued after the revocation'
                 WHEN coalesce(n.issued_at, k.token_issued_at) + to_microseconds((coalesce(i.after_s, 0) * 1000000)::BIGINT)
                     >= v.revoked_at - to_microseconds((v.before_s * 1000000)::BIGINT)
-                THEN 'the issuance of the token and the revocation are closer than the clocks can tell' END)
+                THEN 'the issuance of the token and the revocation are closer than the clocks can tell' END),
+           -- A consent brings no older token back.
+           CASE WHEN coalesce(n.issued_at, k.token_issued_at) IS NOT NULL THEN v.off_until ELSE least(v.off_until, v.not_given_until) END
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
@@ -103,7 +132,7 @@ met AS (
     UNION ALL
     SELECT v.*, c.caller_id, 'session', """
     + why_unknown("v.tenant", "c.tenant", "h.homes", which="a session of this id")
-    + """
+    + """, least(v.off_until, v.not_given_until)
     FROM ended_access v
     JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id AND (v.tenant IS NULL OR k.tenant IS NULL OR k.tenant = v.tenant)
     LEFT JOIN session_home h ON h.source = v.source AND h.session_id = v.session_id
@@ -118,6 +147,8 @@ watched AS (
            u.before_s AS use_before_s, u.after_s AS use_after_s, u.offset_s AS use_offset_s,
            coalesce(i.before_s, 0) AS issue_before_s,
            m.expires_at - to_microseconds((coalesce(i.offset_s, 0) * 1000000)::BIGINT) AS expires_true,
+           CASE WHEN m.ended_until < m.off_until THEN m.why_given
+                WHEN m.off_until <> 'infinity' THEN 'the revocation log does not show all that time: that it was enabled again may be missing' END AS why_back,
            CASE WHEN m.covered_until <> 'infinity' THEN m.covered_until - to_microseconds((coalesce(i.offset_s, 0) * 1000000)::BIGINT) END AS covered_true
     FROM met m
     JOIN named_caller c ON c.caller_id = m.caller_id
@@ -127,7 +158,7 @@ watched AS (
 ),
 attempt AS (
     SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.why_unknown, w.apart, w.resource_server, w.use_before_s, w.use_after_s,
-           w.validation, w.join_key, w.caller_client_id, w.caller_subject_id, w.caller_tenant, u.used_at, u.usage_id, u.event_id, u.target_id,
+           w.validation, w.join_key, w.why_back, w.caller_client_id, w.caller_subject_id, w.caller_tenant, u.used_at, u.usage_id, u.event_id, u.target_id,
            u.used_at - to_microseconds((w.use_offset_s * 1000000)::BIGINT) AS used_true,
            u.outcome = 'success' AS success,
            u.outcome = 'denied' AND u.denial_reason = 'token'
@@ -136,7 +167,8 @@ attempt AS (
            u.used_at - to_microseconds((w.use_before_s * 1000000)::BIGINT) > w.certain_from AS proven,
            -- An answer to the token: neither a fault, nor a refusal for haste or for its age.
            used_true >= w.revoked_true AND (success OR (u.outcome = 'denied' AND u.denial_reason IS DISTINCT FROM 'rate'
-               AND (w.expires_at IS NULL OR used_true < w.expires_true))) AS tells
+               AND (w.expires_at IS NULL OR used_true < w.expires_true))) AS tells,
+           success AND proven AND u.used_at < w.ended_until AS sure
     FROM watched w
     JOIN usage_row u ON u.caller_id = w.caller_id
         AND u.used_at >= w.ended_true + to_microseconds((w.use_offset_s * 1000000)::BIGINT)
@@ -168,6 +200,7 @@ summed AS (
            count(*) FILTER (success) AS successes,
            count(*) FILTER (success AND proven) AS uses_after,
            count(*) FILTER (success AND proven AND writes) AS writes_after,
+           min(why_back) AS why_back, max(used_at) FILTER (sure) AS last_sure_success_at,
            count(*) FILTER (denial) AS denials,
            count(*) FILTER (tells) AS tests,
            max(used_at) AS last_attempt_at,
@@ -185,7 +218,8 @@ summed AS (
     GROUP BY source, revocation_event, token_id, grant_id, why_unknown, apart, resource_server
 ),
 allowed AS (
-    SELECT s.*,
+    SELECT s.* REPLACE (coalesce(s.why_unknown, CASE WHEN s.uses_after > 0 AND s.last_sure_success_at IS NULL THEN s.why_back END) AS why_unknown),
+           coalesce(s.why_unknown, CASE WHEN s.last_sure_success_at IS DISTINCT FROM s.last_success_at THEN s.why_back END) AS why_last_unknown,
            CASE WHEN s.why_unknown IS NOT NULL THEN s.caller_tenant WHEN v.tenant <> v.token_tenant THEN v.token_tenant
                 ELSE coalesce(v.tenant, s.caller_tenant) END AS tenant,
            v.revoked_at, v.logged_at, v.revoked_true, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
@@ -207,14 +241,14 @@ allowed AS (
     LEFT JOIN server p ON p.resource_server = s.resource_server
 )
 SELECT * EXCLUDE (apart, use_before_s, use_after_s, before_s, after_s, certain_from, validation, caller_client_id, caller_subject_id, caller_tenant,
-                  first_proven_success_at, last_proven_success_at, last_success_true, first_denial_true, denial_between_at),
+                  first_proven_success_at, last_proven_success_at, last_sure_success_at, why_back, last_success_true, first_denial_true, denial_between_at),
        CASE WHEN $every_call THEN usage_ids ELSE usage_ids[1:19] || usage_ids[-1:] END AS calls,
        (epoch_us(last_success_true) - epoch_us(revoked_true)) / 1e6 AS last_success_s,
        (epoch_us(first_denial_true) - epoch_us(revoked_true)) / 1e6 AS first_denial_s,
        greatest(0, coalesce((epoch_us(last_success_at) - epoch_us(revoked_at)) / 1e6 - use_before_s - after_s, 0)) AS lag_lower_s,
        (epoch_us(denial_after_last_success_at) - epoch_us(revoked_at)) / 1e6 + use_after_s + before_s AS lag_upper_s,
        CASE WHEN denial_after_last_success_at IS NULL THEN 'right' WHEN successes = 0 THEN 'left' ELSE 'no' END AS censored,
-       last_proven_success_at - to_microseconds((use_before_s * 1000000)::BIGINT)
+       coalesce(last_sure_success_at, last_proven_success_at) - to_microseconds((use_before_s * 1000000)::BIGINT)
            > certain_from + to_microseconds((allowed_s * 1000000)::BIGINT) AS beyond_allowed,
        last_success_at > denial_between_at AS flapped
 FROM allowed
@@ -227,6 +261,7 @@ WHERE logged_at >= $since OR last_success_at >= $since
         "called_token",
         "effective_revocation",
         "issued",
+        "covered_time",
         "named_caller",
         "clock_error",
         "operation_class",

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-3",
-    version=13,
+    version=14,
     name="cascade_failure",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which access tokens went on working after their grant or refresh token was revoked?",
@@ -101,6 +101,16 @@ WHERE uses_after > 0 AND NOT is_target
             ),
             ({"verdict": "violation", "grant_id": "g1", "detail": {"uses_after": 1}},),
         ),
+        Example(
+            "of what was given only some is in the log, and the token that works on is older than the end of its grant",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00", "grant"),
+                use("10 12:10", "GET /v1/messages/7"),
+            ),
+            ({"verdict": "violation", "token_id": "t1"},),
+            declared={"carries": ("usage", "revocation")},
+        ),
     ),
     silent=(
         Example(
@@ -147,6 +157,22 @@ WHERE uses_after > 0 AND NOT is_target
         ),
     ),
     undecidable=(
+        Example(
+            "the grant is gone, calls name it and no token, and the log shows only some of what was given: a consent may be missing",
+            (
+                consent("10 09:00", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                use("10 12:10", "GET /v1/messages/7", None, grant_id="g1"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "grant_id": "g1",
+                    "detail": {"reason": "the issuance log does not show all that time: a consent may be missing"},
+                },
+            ),
+            declared={"carries": ("usage", "revocation")},
+        ),
         Example(
             "the refresh token is gone in one tenant, and a call with a token of its grant's id, which another tenant issued too, names none",
             (

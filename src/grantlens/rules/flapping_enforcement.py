@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-5",
-    version=13,
+    version=14,
     name="flapping_enforcement",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Where was a revoked token refused and then accepted again?",
@@ -17,10 +17,10 @@ RULE = Rule(
     # Success, refusal, success of one token: told of a grant, two of its tokens may have done it.
     rests_on=after_the_end(("usage.denial_reason=token",)),
     sql="""
-SELECT CASE WHEN token_id IS NULL OR why_unknown IS NOT NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN token_id IS NULL OR why_last_unknown IS NOT NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
        'Access of ' || coalesce(client_id, 'an unnamed client') || ' was refused and then accepted again after '
-           || CASE WHEN why_unknown IS NOT NULL THEN 'a revocation that may have been of other access' ELSE 'its revocation' END AS title,
+           || CASE WHEN why_last_unknown IS NOT NULL THEN 'a revocation that may have been of other access' ELSE 'its revocation' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
        scopes, first_event_at AS first_seen, last_event_at AS last_seen, events,
        to_json({
@@ -32,7 +32,7 @@ SELECT CASE WHEN token_id IS NULL OR why_unknown IS NOT NULL THEN 'indeterminate
            'uses_after': uses_after,
            'censored': censored,
            'denials': denials,
-           'reason': CASE WHEN why_unknown IS NOT NULL THEN why_unknown
+           'reason': CASE WHEN why_last_unknown IS NOT NULL THEN why_last_unknown
                           WHEN token_id IS NULL THEN 'no call names a token: one may have been refused, and another let in' END}) AS detail,
        join_key, calls, [record] AS records,
        'usage' AS about_log, logged_at AS about_from, last_attempt_at AS about_until
@@ -129,6 +129,26 @@ WHERE flapped
         ),
     ),
     undecidable=(
+        Example(
+            "a person was disabled, and may have been enabled again: the log shows only some of what was ended or is back",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 14:00"),
+                revoked("10 12:00", "subject", kind="disable"),
+                use("10 12:01", "GET /v1/messages/7"),
+                use("10 12:02", "GET /v1/messages/7", status=401),
+                use("10 12:03", "GET /v1/messages/7"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "token_id": "t1",
+                    "detail": {
+                        "reason": "the revocation log does not show all that time: that it was enabled again may be missing"
+                    },
+                },
+            ),
+            declared={"carries": ("issuance", "usage")},
+        ),
         Example(
             "two tenants issued a token of one id, and calls that name neither were let in, refused and let in",
             (

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-4",
-    version=15,
+    version=16,
     name="never_effective",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which revocations never took effect while the token lived?",
@@ -21,7 +21,7 @@ WITH lived AS (
     SELECT *, least(expires_at, $until) AS life_ends_at, coalesce(expires_at <= $until, false) AS over FROM revoked_use
 ),
 judged AS (
-    SELECT *, why_unknown IS NULL AND 10 * last_success_s >= 9 * epoch(life_ends_at - revoked_at) AS to_the_end FROM lived
+    SELECT *, why_last_unknown IS NULL AND 10 * last_success_s >= 9 * epoch(life_ends_at - revoked_at) AS to_the_end FROM lived
 )
 -- While a token lives it may still be refused.
 SELECT CASE WHEN over AND to_the_end THEN 'violation' ELSE 'indeterminate' END AS verdict,
@@ -43,7 +43,7 @@ SELECT CASE WHEN over AND to_the_end THEN 'violation' ELSE 'indeterminate' END A
            'censored': censored,
            'life_ends_s': round((epoch_us(life_ends_at) - epoch_us(revoked_at)) / 1e6, 6),
            'ends_by': CASE WHEN over THEN 'expiry' ELSE 'end of window' END,
-           'reason': CASE WHEN why_unknown IS NOT NULL THEN why_unknown
+           'reason': CASE WHEN why_last_unknown IS NOT NULL THEN why_last_unknown
                           WHEN NOT over THEN 'the token may live on after the window'
                           WHEN NOT to_the_end THEN 'no call was let in during the last tenth of what the token had left to live' END}) AS detail,
        join_key, calls, [record] AS records,
@@ -127,6 +127,25 @@ WHERE uses_after > 0 AND denials = 0 AND alive IS DISTINCT FROM false
         ),
     ),
     undecidable=(
+        Example(
+            "a person was disabled, and may have been enabled again: the log shows only some of what was ended or is back",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00", "subject", kind="disable"),
+                use("10 12:55", "GET /v1/messages/7"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "token_id": "t1",
+                    "detail": {
+                        "reason": "the revocation log does not show all that time: that it was enabled again may be missing"
+                    },
+                },
+            ),
+            declared={"carries": ("issuance", "usage")},
+        ),
         Example(
             "a token of an id that two tenants issued worked to its end, and the revocation names neither",
             (

@@ -2,21 +2,21 @@
 
 from grantlens.relations.caller_token import SURELY_EXPIRED
 from grantlens.rule.evidence import ISSUE_USE, KEYS_BEGIN, TOKEN, WORKED, Evidence, Way
-from grantlens.rule.example import Example, refreshed, token, use
+from grantlens.rule.example import IN_PART, Example, refreshed, token, use
 from grantlens.rule.rule import Rule
 
 _KEY = {"kind": "credential", "token_kind": "api_key"}
 
 RULE = Rule(
     id="INT-2",
-    version=8,
+    version=9,
     name="outside_life",
     key=("token_id",),
     question="Which tokens worked before they were issued, or after they expired?",
     severity="high",
     remedy="Before: look at the clocks. After: the resource server does not check expiry.",
     basis="RFC 9068 section 4; RFC 7519 section 4.1.4",
-    needs=("clock_error", "caller_token", "causal_pair"),
+    needs=("clock_error", "caller_token", "causal_pair", "covered_time"),
     # The life is the token's own: nothing but the token joins. What is logged of a key may be that it was switched on again.
     rests_on=Evidence(
         (
@@ -66,14 +66,22 @@ outside AS (
     WHERE u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
 ),
 -- Where five tokens and a tenth of all came too early, and nobody stated the clock, it is likelier that than so many thieves: INT-6 tells what is known.
+-- Of logs that show only some of all, five are not to be expected.
+shown_whole AS (
+    SELECT i.source, i.tenant
+    FROM (FROM covered_time WHERE log = 'issuance' AND NOT in_part) i
+    SEMI JOIN (FROM covered_time WHERE log = 'usage' AND NOT in_part) u ON u.source = i.source AND u.tenant IS NOT DISTINCT FROM i.tenant
+    GROUP BY i.source, i.tenant
+),
 skewed AS (
     SELECT p.source, p.tenant
     FROM causal_pair p
     JOIN clock_error u ON u.source = p.source AND u.tenant IS NOT DISTINCT FROM p.tenant AND u.log = 'usage'
     JOIN clock_error k ON k.source = p.source AND k.tenant IS NOT DISTINCT FROM p.issued_in AND k.log = 'issuance'
+    LEFT JOIN shown_whole w ON w.source = p.source AND w.tenant IS NOT DISTINCT FROM p.tenant
     WHERE u.assumed AND p.used_at < $until AND p.issued_at < $until
     GROUP BY p.source, p.tenant
-    HAVING count(*) FILTER (p.apart_s < -(u.after_s + k.before_s)) >= greatest(5, count(*) / 10)
+    HAVING count(*) FILTER (p.apart_s < -(u.after_s + k.before_s)) >= greatest(CASE WHEN count(w.source) > 0 THEN 5 ELSE 1 END, count(*) / 10)
 ),
 told AS (
     SELECT o.*, NOT o.late AND s.source IS NOT NULL AS may_be_clock
@@ -183,6 +191,25 @@ GROUP BY source, tenant, token_id
         ),
     ),
     undecidable=(
+        Example(
+            "the log shows only some of the calls, and of two tokens one was used before its issue: others may tell that the clock is behind",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00"),
+                use("10 08:57", "GET /v1/messages/7"),
+                token("10 09:00", "t2", ["mail.read"], "10 10:00"),
+                use("10 09:05", "GET /v1/messages/7", "t2"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "token_id": "t1",
+                    "detail": {
+                        "reason": "so many tokens of this log were used before their issue that its clock may run behind: see INT-6"
+                    },
+                },
+            ),
+            declared=IN_PART,
+        ),
         Example(
             "a clock that may be behind: every other token, of several people, a day each",
             tuple(

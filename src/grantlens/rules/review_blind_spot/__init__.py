@@ -1,5 +1,6 @@
 """PRV-6: access that came and went between access reviews."""
 
+from grantlens.relations.covered_time import GIVING_SHOWN
 from grantlens.relations.tenant_token import OF_ONE_TENANT, meant_by
 from grantlens.rule.evidence import ENDED, ENDED_WHOLE, ISSUE_END, NAMED, PAIR, Evidence, Way
 from grantlens.rule.rule import Rule
@@ -9,7 +10,7 @@ _DATES = ("review date",)
 
 RULE = Rule(
     id="PRV-6",
-    version=6,
+    version=7,
     name="review_blind_spot",
     key=("client_id",),
     question="Which access came and went between access reviews, so that none saw it?",
@@ -153,6 +154,25 @@ unwatched AS (
     WHERE e.by_tokens AND NOT e.seen AND NOT e.is_open
       AND (h.held_from IS NULL OR e.life_us IS NULL OR epoch_us(h.held_from) > epoch_us(h.read_from) - e.life_us)
 ),
+-- Where the log that would show a consent was not there without a gap from the review before to the review after, or since and as long as it goes at
+-- all, the access may have been given before or anew, and seen.
+giving AS (
+    SELECT source, tenant, in_part, covered_from, covered_until, min(covered_from) OVER whose AS begins_at,
+           max(covered_until) FILTER (NOT in_part) OVER whose AS ends_at
+    FROM covered_time
+    WHERE log = CASE WHEN source IN {GIVING_SHOWN} THEN 'revocation' ELSE 'issuance' END
+    WINDOW whose AS (PARTITION BY source, tenant)
+),
+given_unseen AS (
+    SELECT e.source, e.tenant, e.client_id, e.subject_id
+    FROM entitlement e
+    WHERE NOT e.by_tokens AND NOT e.seen AND NOT e.is_open
+      AND NOT EXISTS (
+          SELECT 1 FROM giving g
+          WHERE g.source = e.source AND g.tenant IS NOT DISTINCT FROM e.tenant AND NOT g.in_part
+            AND g.covered_from <= greatest(g.begins_at, (SELECT max(read_from) FROM reading WHERE read_until < e.first_from))
+            AND g.covered_until >= least(g.ends_at, (SELECT min(read_until) FROM reading WHERE read_from > e.last_until)))
+),
 weighed AS (
     SELECT e.*, NOT e.seen AND NOT e.is_open AS passed,
            CASE WHEN e.near THEN 'a review and the begin or end of the access are closer than the clocks can tell'
@@ -161,8 +181,11 @@ weighed AS (
                 WHEN e.older THEN 'a grant is older than its first consent in the log: when it began is not known'
                 WHEN e.half_told = 'unnamed' THEN 'of a token that the log does not name it is not known how long it lived'
                 WHEN e.half_told = 'refreshed' THEN 'tokens were refreshed with one of which no issuance is known: how long that lived is not known'
-                WHEN u.source IS NOT NULL THEN 'no full log of issuance reaches over a review: a token may have lived then' END AS why_unknown
+                WHEN u.source IS NOT NULL THEN 'no full log of issuance reaches over a review: a token may have lived then'
+                WHEN g.source IS NOT NULL THEN 'no full log of issuance reaches from review to review: the access may have been given before or anew' END AS why_unknown
     FROM entitlement e
+    LEFT JOIN given_unseen g ON g.source = e.source AND g.tenant IS NOT DISTINCT FROM e.tenant
+        AND g.client_id IS NOT DISTINCT FROM e.client_id AND g.subject_id IS NOT DISTINCT FROM e.subject_id
     LEFT JOIN unwatched u ON u.source = e.source AND u.tenant IS NOT DISTINCT FROM e.tenant
         AND u.client_id IS NOT DISTINCT FROM e.client_id AND u.subject_id IS NOT DISTINCT FROM e.subject_id
 ),

@@ -316,6 +316,15 @@ UNDECIDABLE = (
         declared={"carries": ("usage", "revocation")},
     ),
     Example(
+        "a consent of one hour, and the log shows only some of what was given: it may have been given anew, and seen",
+        (_GIVEN, _ENDED, *_KEPT),
+        _undecided(
+            "no full log of issuance reaches from review to review: the access may have been given before or anew"
+        ),
+        reviews=_REVIEWS,
+        declared={"carries": ("usage", "revocation")},
+    ),
+    Example(
         "older than its first consent in the log: a token tells of it before",
         (
             token("09 09:00", "t1", ["mail.read"], "09 10:00"),

@@ -1,5 +1,6 @@
 """REV-6: revocations that nobody ever tested."""
 
+from grantlens.relations.covered_time import GIVING_SHOWN
 from grantlens.rule.evidence import ALL_THREE, ENDED, ISSUE_END, ISSUE_USE, PAIR, USE_END, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.unverified_revocation.examples import FIRES, SILENT, UNDECIDABLE
@@ -8,7 +9,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=22,
+    version=23,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
@@ -229,17 +230,36 @@ seen AS (
     LEFT JOIN covered_time c ON c.source = u.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM h.tenant
     GROUP BY u.source, u.revocation_event, h.tenant
 ),
+-- What gets tokens is tried at its issuer, too.
+unseen_at_issuer AS (
+    SELECT DISTINCT u.source, u.revocation_event
+    FROM (
+        FROM untried
+        SEMI JOIN (FROM covered WHERE target_kind NOT IN ('token', 'credential') OR coalesce(token_kind, 'refresh') NOT IN ('access', 'id')) c
+            USING (source, revocation_event)
+    ) u
+    JOIN home h USING (source, revocation_event)
+    LEFT JOIN covered_time c ON c.source = u.source AND c.tenant IS NOT DISTINCT FROM h.tenant AND NOT c.in_part
+        AND c.log = CASE WHEN u.source IN """
+    + GIVING_SHOWN
+    + """ THEN 'revocation' ELSE 'issuance' END
+    GROUP BY u.source, u.revocation_event, h.tenant, u.lives_until, u.revoked_at
+    HAVING coalesce(sum(greatest(0, epoch_us(least(c.covered_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))) FILTER (c.log IS NOT NULL), 0)
+        < $min_coverage * (epoch_us(u.lives_until) - epoch_us(u.revoked_at))
+),
 -- What was tried with another tenant's token of the same id, perhaps.
 unsure AS (
     SELECT source, revocation_event, min(why_unknown) AS why_unknown FROM revoked_use WHERE tests > 0 AND why_unknown IS NOT NULL GROUP BY ALL
 ),
 judged AS (
-    SELECT u.*, y.why_unknown, s.revocation_event IS NOT NULL AS strays, s.unknown_token, s.unknown_grant, coalesce(c.in_part, false) AS in_part,
+    SELECT u.*, y.why_unknown, i.revocation_event IS NOT NULL AS at_issuer, s.revocation_event IS NOT NULL AS strays, s.unknown_token, s.unknown_grant, coalesce(c.in_part, false) AS in_part,
            coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share,
            u.target_kind = 'grant' AND u.grant_id IS NULL AND u.subject_id IS NULL AS is_anybodys,
-           tried_elsewhere OR is_anybodys OR y.why_unknown IS NOT NULL OR strays OR coalesce(share, 0) < $min_coverage AS unknown_tries
+           tried_elsewhere OR is_anybodys OR y.why_unknown IS NOT NULL OR strays OR coalesce(share, 0) < $min_coverage
+               OR at_issuer AS unknown_tries
     FROM untried u
     LEFT JOIN unsure y ON y.source = u.source AND y.revocation_event = u.revocation_event
+    LEFT JOIN unseen_at_issuer i ON i.source = u.source AND i.revocation_event = u.revocation_event
     LEFT JOIN stray s ON s.source = u.source AND s.revocation_event = u.revocation_event
     LEFT JOIN (SELECT source, revocation_event, bool_or(in_part) AS in_part, min(covered_us) AS covered_us FROM seen GROUP BY ALL) c ON c.source = u.source AND c.revocation_event = u.revocation_event
 )
@@ -267,7 +287,8 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN unknown_life THEN 'no issuance of what was revoked is in the logs: it may have ended before'
                           WHEN coalesce(share, 0) = 0 THEN 'no usage log covers the time after the revocation'
-                          WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation, or ends too early' END}) AS detail,
+                          WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation, or ends too early'
+                          WHEN at_issuer THEN 'the issuance log does not show all that time: that a token was refused, or given, may be missing' END}) AS detail,
        target_kind AS join_key,
        [record] AS records, 'usage' AS about_log, record.seen_at AS about_from, lives_until AS about_until
 FROM judged

@@ -11,6 +11,16 @@ _LOGGED = tuple({**row, "tenant": tenant} for tenant in ("one", "two") for row i
 
 FIRES = (
     Example(
+        "an access token was revoked by itself, and the log shows only some of what is issued: only a call would try it",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00"),
+            *logs_from_to("10 09:00", "10 18:00"),
+        ),
+        ({"verdict": "violation", "token_id": "t1"},),
+        declared={"carries": ("usage", "revocation")},
+    ),
+    Example(
         "what was tried is the token of another tenant, of the same id",
         (
             *_OF_TWO,
@@ -205,6 +215,23 @@ SILENT = (
 )
 
 UNDECIDABLE = (
+    Example(
+        "a grant was revoked, and the log shows only some of what was issued: that a refresh was refused may be missing",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00", "grant"),
+            *logs_from_to("10 09:00", "10 18:00"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {
+                    "reason": "the issuance log does not show all that time: that a token was refused, or given, may be missing"
+                },
+            },
+        ),
+        declared={"carries": ("usage", "revocation")},
+    ),
     Example(
         "the revocation names a client, and not whose grant it ended",
         (

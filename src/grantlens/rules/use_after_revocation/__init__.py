@@ -7,7 +7,7 @@ from grantlens.rules.use_after_revocation.undecidable import UNDECIDABLE
 
 RULE = Rule(
     id="REV-1",
-    version=18,
+    version=19,
     name="use_after_revocation",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which tokens still worked after they were revoked, and for how long?",

@@ -12,6 +12,12 @@ OF_TWO = (
 
 FIRES = (
     Example(
+        "a key is deleted, and the log shows only some of what is issued: a deleted key does not come back",
+        (revoked("10 12:00", token_id="k1"), use("10 12:10", READ, "k1")),
+        ({"verdict": "violation", "token_id": "k1"},),
+        declared={"carries": ("usage", "revocation")},
+    ),
+    Example(
         "a refresh token is rotated and then revoked, and what its first one gave works on",
         (
             token("10 09:00", "rt1", ["mail.read"], token_kind="refresh"),

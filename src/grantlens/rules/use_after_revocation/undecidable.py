@@ -3,7 +3,72 @@
 from grantlens.rule.example import Example, consent, moment, refreshed, revoked, token, use
 from grantlens.rules.use_after_revocation.examples import OF_TWO, READ
 
+_SOME_ISSUED, _SOME_ENDED = {"carries": ("usage", "revocation")}, {"carries": ("issuance", "usage")}
+
 UNDECIDABLE = (
+    Example(
+        "a person is disabled, and the log shows only some of what was ended or is back: he may have been enabled again",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 18:00"),
+            revoked("10 12:00", "subject", kind="disable"),
+            use("10 12:10", READ),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "t1",
+                "title": "Access of app may have been used after its revocation",
+                "detail": {
+                    "uses_after": 1,
+                    "reason": "the revocation log does not show all that time: that it was enabled again may be missing",
+                },
+            },
+        ),
+        declared=_SOME_ENDED,
+    ),
+    Example(
+        "a key is switched off, and the log shows only some of what was issued: it may have been switched on again",
+        (
+            token("10 09:00", "t1", None, kind="credential", token_kind="api_key"),
+            revoked("10 12:00", kind="disable"),
+            use("10 12:30", READ),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "t1",
+                "detail": {
+                    "reason": "the issuance log does not show all that time: that the key was switched on again may be missing"
+                },
+            },
+        ),
+        declared=_SOME_ISSUED,
+    ),
+    Example(
+        "a grant and a session end, and calls name these and no token; of what was given only some is in the log",
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            use("10 12:10", READ, None, grant_id="g1"),
+            revoked("10 12:00", "session", session_id="s2", client_id=None, subject_id=None, event_id="r2"),
+            use("10 12:20", READ, None, session_id="s2"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {"reason": "the issuance log does not show all that time: a consent may be missing"},
+            },
+            {
+                "verdict": "indeterminate",
+                "join_key": "session",
+                "detail": {
+                    "reason": "the issuance log does not show all that time: that the session was opened again may be missing"
+                },
+            },
+        ),
+        declared=_SOME_ISSUED,
+    ),
     Example(
         "a grant was revoked, and its calls are with a token that was issued after that, as they say: no log tells why",
         (
