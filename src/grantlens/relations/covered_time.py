@@ -3,8 +3,8 @@
 from grantlens.relations.relation import Relation
 
 GIVING_SHOWN = "('aws_cloudtrail', 'gcp_audit', 'kubernetes')"
-"""SQL for the sources that show of what is issued only some tokens, but all that gives access, or gives it back - a consent, a key that is on again -
-in the stream that shows what takes it away."""
+"""SQL for the sources that show of what is issued only some tokens, but all that gives access, gives it back or refuses it - a consent, a key that is
+on again - in the stream that shows what takes it away."""
 
 RELATION = Relation(
     "covered_time",
