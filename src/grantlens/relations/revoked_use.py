@@ -32,8 +32,8 @@ RELATION = Relation(
     "documented to go on accepting the token; NULL where nothing says so. Calls that name a revoked session and no token that is "
     "known are uses of the session: token and grant are NULL then. Whose access it was the calls say where nothing else does. why_unknown says why "
     "the calls may be with access that it did not end, NULL where they are not: as where no log that was there all the time from the end to "
-    "the first success would show that what was ended is back; why_last_unknown says so of the last success. A revocation from before the window is here only if "
-    "what it ended worked within the window.",
+    "the first success would show that what was ended is back; where one would, what was tried when it was there no more is left out. "
+    "A revocation from before the window is here only if what it ended worked within the window.",
     """
 WITH over AS (
     SELECT *, NULL AS session_id FROM covered_token
@@ -168,7 +168,7 @@ attempt AS (
            -- An answer to the token: neither a fault, nor a refusal for haste or for its age.
            used_true >= w.revoked_true AND (success OR (u.outcome = 'denied' AND u.denial_reason IS DISTINCT FROM 'rate'
                AND (w.expires_at IS NULL OR used_true < w.expires_true))) AS tells,
-           success AND proven AND u.used_at < w.ended_until AS sure
+           u.used_at < w.ended_until AS surely_over
     FROM watched w
     JOIN usage_row u ON u.caller_id = w.caller_id
         AND u.used_at >= w.ended_true + to_microseconds((w.use_offset_s * 1000000)::BIGINT)
@@ -178,11 +178,18 @@ attempt AS (
     + one_event("u", "w.record")
     + """
 ),
+-- Where it was used while it was over for certain, what was tried when it may have been back tells nothing more.
+telling AS (
+    SELECT *
+    FROM attempt
+    QUALIFY surely_over OR NOT bool_or(surely_over AND success AND proven) OVER (
+        PARTITION BY source, revocation_event, token_id, grant_id, why_unknown, apart, resource_server)
+),
 placed AS (
     SELECT a.*, coalesce(k.writes, g.method NOT IN ('GET', 'HEAD', 'OPTIONS'), true) AS writes,
            max(a.used_at) FILTER (a.success) OVER same_key AS last_success_at,
            min(a.used_at) FILTER (a.success AND a.proven) OVER same_key AS first_proven_success_at
-    FROM attempt a
+    FROM telling a
     JOIN usage_target g ON g.target_id = a.target_id
     LEFT JOIN usage_operation o ON o.target_id = a.target_id
     LEFT JOIN operation_class k ON k.operation_id = o.operation_id
@@ -200,7 +207,7 @@ summed AS (
            count(*) FILTER (success) AS successes,
            count(*) FILTER (success AND proven) AS uses_after,
            count(*) FILTER (success AND proven AND writes) AS writes_after,
-           min(why_back) AS why_back, max(used_at) FILTER (sure) AS last_sure_success_at,
+           CASE WHEN NOT bool_or(surely_over AND success AND proven) THEN min(why_back) END AS why_back,
            count(*) FILTER (denial) AS denials,
            count(*) FILTER (tells) AS tests,
            max(used_at) AS last_attempt_at,
@@ -218,8 +225,7 @@ summed AS (
     GROUP BY source, revocation_event, token_id, grant_id, why_unknown, apart, resource_server
 ),
 allowed AS (
-    SELECT s.* REPLACE (coalesce(s.why_unknown, CASE WHEN s.uses_after > 0 AND s.last_sure_success_at IS NULL THEN s.why_back END) AS why_unknown),
-           coalesce(s.why_unknown, CASE WHEN s.last_sure_success_at IS DISTINCT FROM s.last_success_at THEN s.why_back END) AS why_last_unknown,
+    SELECT s.* REPLACE (coalesce(s.why_unknown, CASE WHEN s.uses_after > 0 THEN s.why_back END) AS why_unknown),
            CASE WHEN s.why_unknown IS NOT NULL THEN s.caller_tenant WHEN v.tenant <> v.token_tenant THEN v.token_tenant
                 ELSE coalesce(v.tenant, s.caller_tenant) END AS tenant,
            v.revoked_at, v.logged_at, v.revoked_true, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
@@ -241,14 +247,14 @@ allowed AS (
     LEFT JOIN server p ON p.resource_server = s.resource_server
 )
 SELECT * EXCLUDE (apart, use_before_s, use_after_s, before_s, after_s, certain_from, validation, caller_client_id, caller_subject_id, caller_tenant,
-                  first_proven_success_at, last_proven_success_at, last_sure_success_at, why_back, last_success_true, first_denial_true, denial_between_at),
+                  first_proven_success_at, last_proven_success_at, why_back, last_success_true, first_denial_true, denial_between_at),
        CASE WHEN $every_call THEN usage_ids ELSE usage_ids[1:19] || usage_ids[-1:] END AS calls,
        (epoch_us(last_success_true) - epoch_us(revoked_true)) / 1e6 AS last_success_s,
        (epoch_us(first_denial_true) - epoch_us(revoked_true)) / 1e6 AS first_denial_s,
        greatest(0, coalesce((epoch_us(last_success_at) - epoch_us(revoked_at)) / 1e6 - use_before_s - after_s, 0)) AS lag_lower_s,
        (epoch_us(denial_after_last_success_at) - epoch_us(revoked_at)) / 1e6 + use_after_s + before_s AS lag_upper_s,
        CASE WHEN denial_after_last_success_at IS NULL THEN 'right' WHEN successes = 0 THEN 'left' ELSE 'no' END AS censored,
-       coalesce(last_sure_success_at, last_proven_success_at) - to_microseconds((use_before_s * 1000000)::BIGINT)
+       last_proven_success_at - to_microseconds((use_before_s * 1000000)::BIGINT)
            > certain_from + to_microseconds((allowed_s * 1000000)::BIGINT) AS beyond_allowed,
        last_success_at > denial_between_at AS flapped
 FROM allowed

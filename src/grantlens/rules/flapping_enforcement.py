@@ -17,10 +17,10 @@ RULE = Rule(
     # Success, refusal, success of one token: told of a grant, two of its tokens may have done it.
     rests_on=after_the_end(("usage.denial_reason=token",)),
     sql="""
-SELECT CASE WHEN token_id IS NULL OR why_last_unknown IS NOT NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN token_id IS NULL OR why_unknown IS NOT NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
        'Access of ' || coalesce(client_id, 'an unnamed client') || ' was refused and then accepted again after '
-           || CASE WHEN why_last_unknown IS NOT NULL THEN 'a revocation that may have been of other access' ELSE 'its revocation' END AS title,
+           || CASE WHEN why_unknown IS NOT NULL THEN 'a revocation that may have been of other access' ELSE 'its revocation' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
        scopes, first_event_at AS first_seen, last_event_at AS last_seen, events,
        to_json({
@@ -32,7 +32,7 @@ SELECT CASE WHEN token_id IS NULL OR why_last_unknown IS NOT NULL THEN 'indeterm
            'uses_after': uses_after,
            'censored': censored,
            'denials': denials,
-           'reason': CASE WHEN why_last_unknown IS NOT NULL THEN why_last_unknown
+           'reason': CASE WHEN why_unknown IS NOT NULL THEN why_unknown
                           WHEN token_id IS NULL THEN 'no call names a token: one may have been refused, and another let in' END}) AS detail,
        join_key, calls, [record] AS records,
        'usage' AS about_log, logged_at AS about_from, last_attempt_at AS about_until

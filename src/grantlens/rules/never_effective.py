@@ -21,7 +21,7 @@ WITH lived AS (
     SELECT *, least(expires_at, $until) AS life_ends_at, coalesce(expires_at <= $until, false) AS over FROM revoked_use
 ),
 judged AS (
-    SELECT *, why_last_unknown IS NULL AND 10 * last_success_s >= 9 * epoch(life_ends_at - revoked_at) AS to_the_end FROM lived
+    SELECT *, why_unknown IS NULL AND 10 * last_success_s >= 9 * epoch(life_ends_at - revoked_at) AS to_the_end FROM lived
 )
 -- While a token lives it may still be refused.
 SELECT CASE WHEN over AND to_the_end THEN 'violation' ELSE 'indeterminate' END AS verdict,
@@ -43,7 +43,7 @@ SELECT CASE WHEN over AND to_the_end THEN 'violation' ELSE 'indeterminate' END A
            'censored': censored,
            'life_ends_s': round((epoch_us(life_ends_at) - epoch_us(revoked_at)) / 1e6, 6),
            'ends_by': CASE WHEN over THEN 'expiry' ELSE 'end of window' END,
-           'reason': CASE WHEN why_last_unknown IS NOT NULL THEN why_last_unknown
+           'reason': CASE WHEN why_unknown IS NOT NULL THEN why_unknown
                           WHEN NOT over THEN 'the token may live on after the window'
                           WHEN NOT to_the_end THEN 'no call was let in during the last tenth of what the token had left to live' END}) AS detail,
        join_key, calls, [record] AS records,
