@@ -1,7 +1,7 @@
 """A bench for relations: many small random logs in one store, laid straight into the tables, and read back plainly.
 
 A world is one small log: {"source", "issuance", "usage", "revocation", "clock", "server"}, rows as dicts; "shown_until", where
-there, says until when each log is there, which is always if nothing is said, and "stated" is how many seconds the clock
+there, says until when each log is there, without an end if it is not named, and "stated" is how many seconds the clock
 of each log is stated to be ahead. Worlds lie side by side in one store, told apart by their
 source, so that one run of the SQL answers for all of them. Times are whole microseconds, on a grid so coarse that ties
 are common.
@@ -114,7 +114,7 @@ class Bench:
                 rows.append({**where, "batch_id": 2, **row, "target_id": target})  # a file of its own
         tenants = {(row["source"], row.get("tenant")) for row in (*issuance, *revocation)}
         tenants |= {(world["source"], row.get("tenant")) for world in worlds for row in world["usage"]}
-        shown = {world["source"]: world.get("shown_until", {}) for world in worlds}
+        shown = {world["source"]: world["shown_until"] for world in worlds if "shown_until" in world}
         self.insert(
             COVERAGE,
             [
@@ -128,6 +128,7 @@ class Bench:
                     **dict.fromkeys(("is_gap", "in_part", "is_far"), False),
                 }
                 for source, tenant in tenants
+                if source in shown
                 for log in ("issuance", "usage", "revocation")
             ],
         )
