@@ -189,6 +189,18 @@ def test_the_token_itself_is_never_read(load):
     assert "SECRET" not in json.dumps(loaded.rows, default=str)
 
 
+@pytest.mark.parametrize("group", ["oauth.openshift.io", None])  # none in the oldest
+@pytest.mark.parametrize("resource", ["oauthaccesstokens", "oauthauthorizetokens", "useroauthaccesstokens"])
+def test_a_token_of_openshift_is_kept_by_its_hash_and_never_by_itself(load, resource, group):
+    old, hashed = "old-token-" + "x" * 33, "sha256~" + "h" * 43
+    place = {"apiGroup": group, "namespace": None}
+    rows = load(
+        [request("delete", resource, ref={**place, "name": name}, auditID=f"a-{len(name)}") for name in (old, hashed)]
+    ).rows["usage"]
+    assert [row["resource_id"] for row in rows] == [None, hashed]
+    assert old not in str(rows)
+
+
 def test_an_old_cluster_names_no_credential_and_no_expiry(load):
     row = load([token_request(annotations={}, requestObject=None, responseObject=None)]).one("issuance")
     assert (row["token_id"], row["expires_at"], row["audience"]) == (None, None, None)

@@ -21,6 +21,8 @@ What the mapping decides, and why:
 - A token has no end in the log but that of its account. Which secret held a token, its deletion does not say.
 - **A binding** gives a role, not scopes: it is kept as authorization detail. Only the level Request shows its subjects, and of a
   patch (`kubectl apply`) only what it sets: subjects without their role, or the role alone. A JSON patch is not read.
+- **OpenShift's OAuth tokens** are objects of this API, named by their hash (`sha256~`), and before OpenShift 4.6 by the token itself: such a
+  name is not kept.
 - **Outcome**: 401 and 403 are denied - by policy where authorization allowed and admission refused -, 429 is an error.
 - **Address** is the last of `sourceIPs`: all before it are what the client says.
 - The time of a request is its start. A watch ends minutes later (`ended_at`).
@@ -89,7 +91,10 @@ SELECT line_no, e.auditID AS audit_id, e.stage AS stage, coalesce(e.stage IN ('R
        regexp_replace(coalesce(e."user".extra."authentication.kubernetes.io/credential-id"[1], e."user".extra.accessKeyId[1]), '^JTI=', '')
            AS credential,
        e.sourceIPs[-1] AS ip, nullif(e.userAgent, '') AS user_agent,
-       e.objectRef AS o, e.requestURI AS uri, nullif(e.responseStatus.code, '') AS code,
+       e.objectRef AS o,
+       CASE WHEN NOT coalesce(e.objectRef.resource IN ('oauthaccesstokens', 'oauthauthorizetokens', 'useroauthaccesstokens'), false)
+              OR starts_with(e.objectRef.name, 'sha256~') THEN nullif(e.objectRef.name, '') END AS object_name,
+       e.requestURI AS uri, nullif(e.responseStatus.code, '') AS code,
        e.requestObject AS asked, e.responseObject AS got,
        coalesce(e.annotations."authorization.k8s.io/decision", e.annotations."authorization_k8s_io/decision") AS decision,
        regexp_replace(coalesce(e.annotations."authentication.kubernetes.io/issued-credential-id",
@@ -177,7 +182,7 @@ SELECT line_no, event_id, happened_at AS used_at, ended_at, received_at, outcome
        username AS client_id, impersonated AS subject_id,
        CASE WHEN impersonated IS NOT NULL AND username IS NOT NULL THEN [username] END AS actor_chain,
        'kubernetes' AS resource_server, operation,
-       nullif(concat_ws('/', nullif(o.namespace, ''), nullif(o.name, '')), '') AS resource_id,
+       nullif(concat_ws('/', nullif(o.namespace, ''), object_name), '') AS resource_id,
        ip, user_agent
 FROM known
 """
@@ -250,7 +255,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="kubernetes",
-    version=6,
+    version=7,
     title="Kubernetes audit log",
     recognise=mostly(lambda record: _is_event(record) or _place_in(record) is not None),
     fields=_EVENT,
