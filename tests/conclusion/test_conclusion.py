@@ -17,6 +17,7 @@ from grantlens.loaders import STRENGTHS, loaders
 from grantlens.register.decisions import Decisions
 from grantlens.register.register import Register
 from grantlens.rule.evidence import (
+    ALL_GIVEN,
     AS_CALLED,
     AUDIENCE,
     DETAILS,
@@ -319,6 +320,7 @@ def answers(providers, prepared, folder):
                 declared = {"joins": source.joins, "keys_end": KEYS_END in source.says}
                 declared["actors"] = "nested" if NESTED in source.says else ""
                 declared["keys_begin"] = KEYS_BEGIN in source.says
+                declared["giving_shown"] = ALL_GIVEN in source.says
                 note_declared(store.engine, replace(native, name=f"{source.name}, {part}", **declared))
         found = {each.rule.id: each.to_dicts() for each in detect.run(store, parameters=PARAMETERS, **WINDOW)}
     return {

@@ -322,18 +322,27 @@ def test_what_a_loader_declares_is_kept_with_its_source(load):
     load.add(
         store,
         [call(0)],
-        declaring("usage", joins=(Join("issuance", "usage", "session"),), keys_end=False, actors="", keys_begin=True),
+        declaring(
+            "usage",
+            joins=(Join("issuance", "usage", "session"),),
+            keys_end=False,
+            actors="",
+            keys_begin=True,
+            giving_shown=True,
+        ),
     )
     declared = {row.pop("source"): row for row in store.sql("SELECT * FROM declared").to_pylist()}
     assert declared["native"]["issuance_usage"] == "token"
     assert declared["native"]["keys_end"]
     assert declared["native"]["actors"] == "nested"
     assert not declared["native"]["keys_begin"]
+    assert not declared["native"]["giving_shown"]
     assert declared["other"] == {
         "issuance_usage": "session",
         "keys_end": False,
         "actors": None,
         "keys_begin": True,
+        "giving_shown": True,
     }
     load.add(store, [call(60)], declaring("usage", joins=(Join("issuance", "usage", "none"),)))
     assert store.sql("SELECT issuance_usage FROM declared WHERE source = 'other'").to_pylist() == [

@@ -1,7 +1,8 @@
 """A bench for relations: many small random logs in one store, laid straight into the tables, and read back plainly.
 
 A world is one small log: {"source", "issuance", "usage", "revocation", "clock", "server"}, rows as dicts; "shown_until", where
-there, says until when each log is there, without an end if it is not named, and "stated" is how many seconds the clock
+there, says until when each log is there, without an end if it is not named; "giving_shown" that what gives access is shown
+where what takes it away is; and "stated" is how many seconds the clock
 of each log is stated to be ahead. Worlds lie side by side in one store, told apart by their
 source, so that one run of the SQL answers for all of them. Times are whole microseconds, on a grid so coarse that ties
 are common.
@@ -19,7 +20,7 @@ import pytest
 from grantlens import relations
 from grantlens.schema import ISSUANCE, REVOCATION, USAGE_CALLER, USAGE_ROW, USAGE_TARGET
 from grantlens.schema.catalogue import CAT_OPERATION
-from grantlens.schema.ledger import CLOCK, COVERAGE
+from grantlens.schema.ledger import CLOCK, COVERAGE, DECLARED
 from grantlens.schema.register import SERVER, STATED_CLOCK
 from grantlens.store import Store
 
@@ -37,6 +38,7 @@ CLEARED = (
         "revocation",
         "clock",
         "coverage",
+        "declared",
         "stated_clock",
         "server",
         "usage_operation",
@@ -132,6 +134,8 @@ class Bench:
                 for log in ("issuance", "usage", "revocation")
             ],
         )
+        declared = dict.fromkeys(("keys_end", "keys_begin"), False) | {"giving_shown": True}
+        self.insert(DECLARED, [{"source": world["source"], **declared} for world in worlds if "giving_shown" in world])
         self.insert(ISSUANCE, issuance)
         self.insert(REVOCATION, revocation)
         self.insert(CLOCK, clock)

@@ -92,6 +92,11 @@ def before_version_14(connection):
     connection.execute("DROP TABLE details_type")
     connection.execute("ALTER TABLE issuance DROP COLUMN auth_time")
     connection.execute("ALTER TABLE usage_caller DROP COLUMN token_issued_at")
+    before_version_18(connection)
+
+
+def before_version_18(connection):
+    connection.execute("ALTER TABLE declared DROP COLUMN giving_shown")
 
 
 def as_version_1(path):
@@ -99,13 +104,13 @@ def as_version_1(path):
         for (view,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
             connection.execute(f"DROP VIEW {view}")
         connection.execute("DROP TABLE identity")
-        connection.execute("DROP TABLE declared")
         connection.execute("DROP TABLE stated_clock")
         connection.execute("DROP TABLE forgotten")
         connection.execute("DROP TABLE decision")
         connection.execute("ALTER TABLE register DROP COLUMN networks")
         connection.execute("ALTER TABLE register DROP COLUMN approved_tenants")
         before_version_14(connection)
+        connection.execute("DROP TABLE declared")
         connection.execute("DROP TABLE unloaded")
         connection.execute("DROP TABLE other_path")
         connection.execute("DROP TYPE decision_t")
@@ -143,7 +148,7 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
         assert store.engine.rows(fresh) == new.engine.rows(fresh) != []
         assert store.sql("SELECT name FROM canonical_identity").num_rows == 1
         assert store.engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == str(migrations.VERSION)
-        assert store.engine.rows("SELECT * FROM declared") == [("native", "token", True, "nested", False)]
+        assert store.engine.rows("SELECT * FROM declared") == [("native", "token", True, "nested", False, False)]
 
 
 def test_of_the_logs_of_version_10_those_are_known_that_tell_of_a_key_first_when_it_is_made(tmp_path):
@@ -163,6 +168,19 @@ def test_of_the_logs_of_version_10_those_are_known_that_tell_of_a_key_first_when
         assert (
             store.engine.value("SELECT count(*) FROM declared WHERE NOT keys_begin AND issuance_usage = 'token'") == 2
         )
+
+
+def test_of_the_logs_of_version_17_those_are_known_that_show_what_gives_where_they_show_what_takes_away(tmp_path):
+    path = tmp_path / "s.duckdb"
+    Store(path).close()
+    with duckdb.connect(str(path)) as connection:
+        before_version_18(connection)
+        for name in loaders():
+            connection.execute("INSERT INTO declared VALUES ($name, 'token', false, NULL, false)", {"name": name})
+        connection.execute("UPDATE meta SET value = '17' WHERE name = 'schema_version'")
+    with Store(path) as store:
+        shown = store.engine.rows("SELECT source FROM declared WHERE giving_shown ORDER BY source")
+        assert shown == [(name,) for name, loader in sorted(loaders().items()) if loader.giving_shown] != []
 
 
 def test_the_coverage_of_a_store_of_version_8_is_told_anew(tmp_path):

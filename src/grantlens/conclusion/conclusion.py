@@ -14,6 +14,7 @@ from grantlens.catalogue.removals import names_removals
 from grantlens.conclusion.can_tell import can_tell
 from grantlens.loaders import STRENGTHS, loaders
 from grantlens.rule.evidence import (
+    ALL_GIVEN,
     ALL_KINDS,
     AS_CALLED,
     AUDIENCE,
@@ -115,6 +116,8 @@ def source_of(name: str) -> Source:
     says = can_tell(loader) | {ALL_KINDS}
     if any(join.first == "issuance" and join.strength == TOKEN for join in loader.joins):
         says |= {NAMED}
+    if loader.giving_shown or "issuance" in loader.carries:
+        says |= {ALL_GIVEN}
     if loader.keys_end:
         says |= {KEYS_END}
     if loader.keys_begin:
@@ -249,6 +252,7 @@ UNSAID = {
     "issuance.token_id": "no issuance names a token",
     NAMED: "issued tokens have no id",
     ALL_KINDS: "calls of some kind are logged only where somebody asks for them",
+    ALL_GIVEN: "not all that gives access is shown",
     KEYS_END: "calls may name keys that never end, and may be older than the log",
     "issuance.parent_token_id": "no token names the one it came from",
     MADE: "no issue is told to be the making of its token",

@@ -17,6 +17,7 @@ from grantlens.loaders import STRENGTHS, Join, loaders
 from grantlens.relations import worked_out
 from grantlens.relations.presented_token import ISSUERS
 from grantlens.rule.evidence import (
+    ALL_GIVEN,
     ALL_KINDS,
     AS_CALLED,
     ASKED_ABOUT,
@@ -122,8 +123,12 @@ def _each(
     }
     filled, carried = _filled(engine), _carried(engine)
     declared = {
-        name: frozenset(word for word, holds in ((KEYS_END, ends), (NESTED, nested), (KEYS_BEGIN, begins)) if holds)
-        for name, ends, nested, begins in engine.rows(_DECLARED)
+        name: frozenset(
+            word
+            for word, holds in ((KEYS_END, ends), (NESTED, nested), (KEYS_BEGIN, begins), (ALL_GIVEN, gives))
+            if holds
+        )
+        for name, ends, nested, begins, gives in engine.rows(_DECLARED)
     }
     endless = {name for (name,) in engine.rows(_ENDLESS)}
     with worked_out(engine, ("watched_time",), {}):
@@ -133,7 +138,7 @@ def _each(
         logs = tuple(stretch.log for stretch in there_of_it)
         rows = {stretch.log for stretch in there_of_it if stretch.records}
         full, fills = carried.get(name, set()), filled.get(name, frozenset())
-        told = declared.get(name, frozenset())
+        told = declared.get(name, frozenset()) | ({ALL_GIVEN} if "issuance" in full else set())
         provider = source_of(name) if name in loaders() else _mapped(name, logs, fills, full, told)
         says = _said(provider, rows, fills)
         knows = {thing: known.get(thing, {}).get(name, (0, 0)) for thing in BROUGHT}
@@ -146,7 +151,9 @@ def _each(
                 for join in provider.joins
                 if {*_pair(join)} <= {*logs}
             ),
-            says=says - {word for word, without in ((KEYS_END, endless), (ALL_KINDS, unseen)) if name in without},
+            says=says
+            - {word for word, without in ((KEYS_END, endless), (ALL_KINDS, unseen)) if name in without}
+            - ({ALL_GIVEN} - told),
             brought=_knowing(there, knows),
             wants=_wants(provider, there) | ({ALL_KINDS: unseen[name]} if name in unseen else {}),
         )
@@ -285,7 +292,7 @@ ORDER BY a.source, a.log
 
 _CARRIED = "SELECT DISTINCT source, log::VARCHAR FROM coverage WHERE NOT is_gap AND NOT in_part"
 
-_DECLARED = "SELECT source, keys_end, actors = 'nested', keys_begin FROM declared"
+_DECLARED = "SELECT source, keys_end, actors = 'nested', keys_begin, giving_shown FROM declared"
 
 _ENDLESS = """
 SELECT DISTINCT source FROM issuance

@@ -28,9 +28,12 @@ def note_declared(engine: Engine, loader: Loader) -> None:
         "keys_end": loader.keys_end,
         "actors": loader.actors or None,
         "keys_begin": loader.keys_begin,
+        "giving_shown": loader.giving_shown,
     }
     engine.execute("DELETE FROM declared WHERE source = $source", {"source": loader.name})
-    engine.execute("INSERT INTO declared VALUES ($source, $issuance_usage, $keys_end, $actors, $keys_begin)", values)
+    engine.execute(
+        "INSERT INTO declared VALUES ($source, $issuance_usage, $keys_end, $actors, $keys_begin, $giving_shown)", values
+    )
 
 
 def note_undeclared(engine: Engine, since: int = 0) -> None:

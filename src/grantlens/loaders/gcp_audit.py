@@ -314,6 +314,7 @@ LOADER = Loader(
     dialect=_fitted,
     # Of issuance only tokens and keys of service accounts: those of people and of machines inside the cloud are not logged.
     carries=("revocation",),
+    giving_shown=True,
     grants_end=False,
     makers=True,
     steps={

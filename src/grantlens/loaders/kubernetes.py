@@ -262,6 +262,7 @@ LOADER = Loader(
     dialect=_fitted,
     # Of issuance only tokens that the API server made: certificates and tokens from elsewhere are not logged.
     carries=("usage", "revocation"),
+    giving_shown=True,
     steps={"spelled": _SPELLED, "request": _REQUEST_STEP, "known": _KNOWN_STEP, "meant": _MEANT_STEP},
     issuance=_ISSUANCE,
     usage=_USAGE,

@@ -132,6 +132,9 @@ class Loader:
     keys_begin: bool = False
     """True if an issue of kind `credential` is always the making of its key, under an id that no other key ever has, and never that one was
     renewed or switched on again: where it is the first record of a key, nobody can have called with that key before."""
+    giving_shown: bool = False
+    """True if all that gives access, gives it back or refuses it - a consent, a key that is on again - is shown where what takes it away
+    is, and as whole as that, though of the tokens that are issued only some are."""
     grants_end: bool = True
     """False if what this log tells of grants only narrows them: none is told to end."""
     makers: bool = False

@@ -2,10 +2,6 @@
 
 from grantlens.relations.relation import Relation
 
-GIVING_SHOWN = "('aws_cloudtrail', 'gcp_audit', 'kubernetes')"
-"""SQL for the sources that show of what is issued only some tokens, but all that gives access, gives it back or refuses it - a consent, a key that is
-on again - in the stream that shows what takes it away."""
-
 RELATION = Relation(
     "covered_time",
     "When each log of a source was there: coverage, its gaps left out, as stretches that neither touch nor overlap. Of a "

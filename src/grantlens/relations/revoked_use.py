@@ -1,6 +1,5 @@
 """What was tried with a token after its revocation, and how that went."""
 
-from grantlens.relations.covered_time import GIVING_SHOWN
 from grantlens.relations.covered_token import why_doubted
 from grantlens.relations.effective_revocation import one_event
 from grantlens.relations.relation import Relation
@@ -62,11 +61,10 @@ may_return AS (
                 WHEN o.token_id IS NULL THEN 'a consent'
                 WHEN o.target_kind = 'policy' AND r.client_id IS NOT NULL AND r.reason IS NOT NULL THEN 'that the policy was taken away'
                 WHEN o.target_kind IN ('token', 'credential') AND r.kind = 'disable' THEN 'that the key was switched on again' END AS given_by,
-           CASE WHEN o.source IN """
-    + GIVING_SHOWN
-    + """ THEN 'revocation' ELSE 'issuance' END AS given_log
+           CASE WHEN coalesce(d.giving_shown, false) THEN 'revocation' ELSE 'issuance' END AS given_log
     FROM over o
     JOIN effective_revocation r USING (source, revocation_event)
+    LEFT JOIN declared d ON d.source = o.source
 ),
 -- Until when these logs were there without a gap.
 ended_access AS (

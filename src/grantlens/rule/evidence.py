@@ -61,6 +61,9 @@ KEYS_END = "usage.token_id=ends"
 KEYS_BEGIN = "issuance.token_id=begins"
 """A key's first record, where it is an issue of kind credential, is of its making."""
 
+ALL_GIVEN = "issuance.kind=all that gives"
+"""All that gives access, or gives it back, is shown, though it be only some of the tokens."""
+
 KEY_MAKERS = "issuance.consent_actor=of keys"
 """A key that is added to a client names both the client and who made it."""
 
@@ -114,6 +117,7 @@ NESTED = "issuance.actor_chain=nested"
 
 OWN_WORDS = frozenset(
     {
+        ALL_GIVEN,
         ALL_KINDS,
         NAMED,
         KEYS_END,

@@ -151,6 +151,12 @@ DECLARED = Table(
             "True if an issue of kind credential is always the making of its key.",
             required=True,
         ),
+        Column(
+            "giving_shown",
+            "BOOLEAN",
+            "True if all that gives access, or gives it back, is shown where what takes it away is, though only some tokens are.",
+            required=True,
+        ),
     ),
 )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 17
+VERSION = 18
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -222,6 +222,19 @@ def _to_version_17(engine: Engine) -> None:
         engine.execute(statement)
 
 
+def _to_version_18(engine: Engine) -> None:
+    """Keep which logs show what gives access as whole as what takes it away: of those loaded before, that of three loaders."""
+    for statement in (
+        "ALTER TABLE declared RENAME TO declared_before",
+        "CREATE TABLE declared (source VARCHAR NOT NULL, issuance_usage VARCHAR, keys_end BOOLEAN NOT NULL, actors VARCHAR, "
+        "keys_begin BOOLEAN NOT NULL, giving_shown BOOLEAN NOT NULL)",
+        "INSERT INTO declared SELECT source, issuance_usage, keys_end, actors, keys_begin, "
+        "source IN ('aws_cloudtrail', 'gcp_audit', 'kubernetes') FROM declared_before",
+        "DROP TABLE declared_before",
+    ):
+        engine.execute(statement)
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -239,6 +252,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     15: _to_version_15,
     16: _to_version_16,
     17: _to_version_17,
+    18: _to_version_18,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 

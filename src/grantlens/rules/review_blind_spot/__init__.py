@@ -1,8 +1,7 @@
 """PRV-6: access that came and went between access reviews."""
 
-from grantlens.relations.covered_time import GIVING_SHOWN
 from grantlens.relations.tenant_token import OF_ONE_TENANT, meant_by
-from grantlens.rule.evidence import ENDED, ENDED_WHOLE, ISSUE_END, NAMED, PAIR, Evidence, Way
+from grantlens.rule.evidence import ALL_GIVEN, ENDED, ENDED_WHOLE, ISSUE_END, NAMED, PAIR, Evidence, Way
 from grantlens.rule.rule import Rule
 from grantlens.rules.review_blind_spot.examples import FIRES, SILENT, UNDECIDABLE
 
@@ -37,7 +36,7 @@ RULE = Rule(
             Way(
                 ISSUE_END,
                 {ISSUE_END: PAIR},
-                ("issuance.kind=consent", ENDED, ENDED_WHOLE),
+                ("issuance.kind=consent", ALL_GIVEN, ENDED, ENDED_WHOLE),
                 brought=_DATES,
                 leaves_open="only of access that a consent gave: of other access no log tells how long it may live",
             ),
@@ -157,11 +156,12 @@ unwatched AS (
 -- Where the log that would show a consent was not there without a gap from the review before to the review after, or since and as long as it goes at
 -- all, the access may have been given before or anew, and seen.
 giving AS (
-    SELECT source, tenant, in_part, covered_from, covered_until, min(covered_from) OVER whose AS begins_at,
-           max(covered_until) FILTER (NOT in_part) OVER whose AS ends_at
-    FROM covered_time
-    WHERE log = CASE WHEN source IN {GIVING_SHOWN} THEN 'revocation' ELSE 'issuance' END
-    WINDOW whose AS (PARTITION BY source, tenant)
+    SELECT c.source, c.tenant, c.in_part, c.covered_from, c.covered_until, min(c.covered_from) OVER whose AS begins_at,
+           max(c.covered_until) FILTER (NOT c.in_part) OVER whose AS ends_at
+    FROM covered_time c
+    LEFT JOIN declared d ON d.source = c.source
+    WHERE c.log = CASE WHEN coalesce(d.giving_shown, false) THEN 'revocation' ELSE 'issuance' END
+    WINDOW whose AS (PARTITION BY c.source, c.tenant)
 ),
 given_unseen AS (
     SELECT e.source, e.tenant, e.client_id, e.subject_id

@@ -1,6 +1,5 @@
 """REV-6: revocations that nobody ever tested."""
 
-from grantlens.relations.covered_time import GIVING_SHOWN
 from grantlens.rule.evidence import ALL_THREE, ENDED, ISSUE_END, ISSUE_USE, PAIR, USE_END, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.unverified_revocation.examples import FIRES, SILENT, UNDECIDABLE
@@ -239,10 +238,9 @@ unseen_at_issuer AS (
             USING (source, revocation_event)
     ) u
     JOIN home h USING (source, revocation_event)
+    LEFT JOIN declared d ON d.source = u.source
     LEFT JOIN covered_time c ON c.source = u.source AND c.tenant IS NOT DISTINCT FROM h.tenant AND NOT c.in_part
-        AND c.log = CASE WHEN u.source IN """
-    + GIVING_SHOWN
-    + """ THEN 'revocation' ELSE 'issuance' END
+        AND c.log = CASE WHEN coalesce(d.giving_shown, false) THEN 'revocation' ELSE 'issuance' END
     GROUP BY u.source, u.revocation_event, h.tenant, u.lives_until, u.revoked_at
     HAVING coalesce(sum(greatest(0, epoch_us(least(c.covered_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))) FILTER (c.log IS NOT NULL), 0)
         < $min_coverage * (epoch_us(u.lives_until) - epoch_us(u.revoked_at))
