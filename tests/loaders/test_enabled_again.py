@@ -247,7 +247,12 @@ def uses_after(tmp_path, providers, *, enabled):
         native.write_text("".join(json.dumps(row) + "\n" for row in rows))
         store.load(native)
         findings = gl.detect.run(store, "REV-1")[0].to_dicts()
-    assert {finding["verdict"] for finding in findings} == {"violation"}
+        # Where a file shows only some of what ends or is enabled, an enabling may be missing from it.
+        some = store.engine.rows(
+            "SELECT source FROM coverage WHERE log = 'revocation' GROUP BY source HAVING bool_and(in_part)"
+        )
+    assert {(finding["source"],) for finding in findings if finding["verdict"] != "violation"} == {*some}
+    assert len(some) < len(findings) / 2
     return {finding["source"]: finding["detail"]["uses_after"] for finding in findings}
 
 

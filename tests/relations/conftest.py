@@ -1,8 +1,8 @@
 """A bench for relations: many small random logs in one store, laid straight into the tables, and read back plainly.
 
 A world is one small log: {"source", "issuance", "usage", "revocation", "clock", "server"}, rows as dicts; "shown_until", where
-there, says until when each log is there, without an end if it is not named; "giving_shown" that what gives access is shown
-where what takes it away is; and "stated" is how many seconds the clock
+there, says until when each log is there before a gap, long after the calls if it is not named; "giving_shown" that what
+gives access is shown where what takes it away is; and "stated" is how many seconds the clock
 of each log is stated to be ahead. Worlds lie side by side in one store, told apart by their
 source, so that one run of the SQL answers for all of them. Times are whole microseconds, on a grid so coarse that ties
 are common.
@@ -124,14 +124,18 @@ class Bench:
                     "source": source,
                     "tenant": tenant,
                     "log": log,
-                    "covered_from": START - 10**6 * SECOND,
-                    "covered_until": shown[source].get(log, START + 10**6 * SECOND),
+                    "covered_from": covered_from,
+                    "covered_until": covered_until,
                     "records": 1,
                     **dict.fromkeys(("is_gap", "in_part", "is_far"), False),
                 }
                 for source, tenant in tenants
                 if source in shown
                 for log in ("issuance", "usage", "revocation")
+                for covered_from, covered_until in (
+                    (START - 10**6 * SECOND, shown[source].get(log, START + 10**6 * SECOND)),
+                    (START + 2 * 10**6 * SECOND, START + 3 * 10**6 * SECOND),
+                )
             ],
         )
         declared = dict.fromkeys(("keys_end", "keys_begin"), False) | {"giving_shown": True}

@@ -30,7 +30,7 @@ RELATION = Relation(
     "end of the last success (T2 of an uneven enforcement). allowed_s is the window in which the server is "
     "documented to go on accepting the token; NULL where nothing says so. Calls that name a revoked session and no token that is "
     "known are uses of the session: token and grant are NULL then. Whose access it was the calls say where nothing else does. why_unknown says why "
-    "the calls may be with access that it did not end, NULL where they are not: as where no log that was there all the time from the end to "
+    "the calls may be with access that it did not end, NULL where they are not: as where no log without a gap from the end to "
     "the first success would show that what was ended is back; where one would, what was tried when it was there no more is left out. "
     "A revocation from before the window is here only if what it ended worked within the window.",
     """
@@ -48,8 +48,13 @@ WITH over AS (
     WHERE r.target_kind = 'session'
     GROUP BY ALL
 ),
+-- Few things end or are given back: after the last record of a log nothing says that one is missing, as a gap does.
 shown_whole AS (
-    SELECT source, coalesce(tenant, '') AS tenant, log::VARCHAR AS log, covered_from, covered_until FROM covered_time WHERE NOT in_part
+    SELECT source, coalesce(tenant, '') AS tenant, log::VARCHAR AS log, covered_from,
+           CASE WHEN covered_until < max(covered_until) OVER (PARTITION BY source, tenant, log) THEN covered_until
+                ELSE 'infinity'::TIMESTAMPTZ END AS covered_until
+    FROM covered_time
+    QUALIFY NOT in_part
 ),
 -- What may bring back what was ended, and which log would show that: a deleted key, or a token that was revoked by itself, stays over.
 -- Times that end in _true are set right by the offset of their clock.
