@@ -38,6 +38,14 @@ def test_stretches_are_told_apart_and_hold_the_same_hours(seed):
         found = store.engine.rows(
             "SELECT tenant, log, in_part, covered_from, covered_until FROM covered_time ORDER BY ALL"
         )
+        endless = store.engine.rows(
+            "SELECT tenant, log, covered_until, isinf(open_until) FROM covered_time WHERE isinf(open_until) OR open_until = covered_until"
+        )
+    assert len(endless) == len(found)
+    last = {}
+    for who, log, end, _ in endless:
+        last[who, log] = max(end, last.get((who, log), end))
+    assert all(is_open is (end == last[who, log]) for who, log, end, is_open in endless)
     tenants = {row["tenant"] for row in rows} | {None}
     for tenant in tenants:
         for log in ("usage", "issuance"):

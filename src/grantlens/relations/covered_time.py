@@ -6,7 +6,8 @@ RELATION = Relation(
     "covered_time",
     "When each log of a source was there: coverage, its gaps left out, as stretches that neither touch nor overlap. Of a "
     "tenant it is the coverage of that tenant and what names none; where tenant is NULL, that of all. in_part is true of "
-    "stretches in which the log showed only some events; those may overlap the others.",
+    "stretches in which the log showed only some events; those may overlap the others. open_until is covered_until, but of the last "
+    "stretch of a log infinity: of what seldom happens nothing says, after a log's last record, that some is missing, as a gap does.",
     """
 WITH whose AS (
     SELECT source, tenant FROM coverage UNION SELECT source, NULL FROM coverage
@@ -25,7 +26,9 @@ placed AS (
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stretch
     FROM part
 )
-SELECT source, tenant, log, in_part, min(covered_from) AS covered_from, max(covered_until) AS covered_until
+SELECT source, tenant, log, in_part, min(covered_from) AS covered_from, max(covered_until) AS covered_until,
+       CASE WHEN max(covered_until) < max(max(covered_until)) OVER (PARTITION BY source, tenant, log) THEN max(covered_until)
+            ELSE 'infinity'::TIMESTAMPTZ END AS open_until
 FROM placed
 GROUP BY source, tenant, log, in_part, stretch
 """,

@@ -48,13 +48,8 @@ WITH over AS (
     WHERE r.target_kind = 'session'
     GROUP BY ALL
 ),
--- Few things end or are given back: after the last record of a log nothing says that one is missing, as a gap does.
 shown_whole AS (
-    SELECT source, coalesce(tenant, '') AS tenant, log::VARCHAR AS log, covered_from,
-           CASE WHEN covered_until < max(covered_until) OVER (PARTITION BY source, tenant, log) THEN covered_until
-                ELSE 'infinity'::TIMESTAMPTZ END AS covered_until
-    FROM covered_time
-    QUALIFY NOT in_part
+    SELECT source, coalesce(tenant, '') AS tenant, log::VARCHAR AS log, covered_from, open_until FROM covered_time WHERE NOT in_part
 ),
 -- What may bring back what was ended, and which log would show that: a deleted key, or a token that was revoked by itself, stays over.
 -- Times that end in _true are set right by the offset of their clock.
@@ -74,8 +69,8 @@ may_return AS (
 -- Until when these logs were there without a gap.
 ended_access AS (
     SELECT v.* EXCLUDE (home, may_be_enabled, given_by, given_log),
-           CASE WHEN v.may_be_enabled THEN coalesce(e.covered_until, v.logged_at) ELSE 'infinity'::TIMESTAMPTZ END AS off_until,
-           CASE WHEN v.given_by IS NOT NULL THEN coalesce(g.covered_until, v.logged_at) ELSE 'infinity'::TIMESTAMPTZ END AS not_given_until,
+           CASE WHEN v.may_be_enabled THEN coalesce(e.open_until, v.logged_at) ELSE 'infinity'::TIMESTAMPTZ END AS off_until,
+           CASE WHEN v.given_by IS NOT NULL THEN coalesce(g.open_until, v.logged_at) ELSE 'infinity'::TIMESTAMPTZ END AS not_given_until,
            'the ' || v.given_log || ' log does not show all that time: ' || v.given_by || ' may be missing' AS why_given
     FROM may_return v
     ASOF LEFT JOIN (FROM shown_whole WHERE log = 'revocation') e ON e.source = v.source AND e.tenant = v.home AND e.covered_from <= v.logged_at

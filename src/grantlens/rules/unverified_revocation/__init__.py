@@ -229,14 +229,7 @@ seen AS (
     LEFT JOIN covered_time c ON c.source = u.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM h.tenant
     GROUP BY u.source, u.revocation_event, h.tenant
 ),
--- What gets tokens is tried at its issuer, too. After the last record of that log nothing says that one is missing, as a gap does.
-issuer_shown AS (
-    SELECT source, tenant, log, covered_from,
-           CASE WHEN covered_until < max(covered_until) OVER (PARTITION BY source, tenant, log) THEN covered_until
-                ELSE 'infinity'::TIMESTAMPTZ END AS covered_until
-    FROM covered_time
-    QUALIFY NOT in_part
-),
+-- What gets tokens is tried at its issuer, too.
 unseen_at_issuer AS (
     SELECT DISTINCT u.source, u.revocation_event
     FROM (
@@ -246,10 +239,10 @@ unseen_at_issuer AS (
     ) u
     JOIN home h USING (source, revocation_event)
     LEFT JOIN declared d ON d.source = u.source
-    LEFT JOIN issuer_shown c ON c.source = u.source AND c.tenant IS NOT DISTINCT FROM h.tenant
+    LEFT JOIN covered_time c ON c.source = u.source AND c.tenant IS NOT DISTINCT FROM h.tenant AND NOT c.in_part
         AND c.log = CASE WHEN coalesce(d.giving_shown, false) THEN 'revocation' ELSE 'issuance' END
     GROUP BY u.source, u.revocation_event, h.tenant, u.lives_until, u.revoked_at
-    HAVING coalesce(sum(greatest(0, epoch_us(least(c.covered_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))) FILTER (c.log IS NOT NULL), 0)
+    HAVING coalesce(sum(greatest(0, epoch_us(least(c.open_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))) FILTER (c.log IS NOT NULL), 0)
         < $min_coverage * (epoch_us(u.lives_until) - epoch_us(u.revoked_at))
 ),
 -- What was tried with another tenant's token of the same id, perhaps.
