@@ -1107,6 +1107,111 @@ def test_the_name_of_the_file_tells_the_delivery_and_only_if_aws_gave_it(tmp_pat
         assert load_file(tmp_path / name).one("usage")["received_at"] == expected
 
 
+# Calls at an MCP gateway of Bedrock AgentCore.
+
+GATEWAY = f"arn:aws:bedrock-agentcore:us-east-1:{ACCOUNT}:gateway/tools-u9p3"
+CLAIMS = {"jti": "j-1", "sub": "ann", "client_id": "helper", "scope": "orders/read orders/write", "iat": 1782900000}
+
+
+def at_gateway(method="tools/call", params=None, status=200, answer=None, claims=CLAIMS, name="InvokeGateway", **more):
+    """Write a call at a gateway, as AWS's page shows it."""
+    token = {"jwt": {"headers": {"kid": "k", "alg": "RS256"}, "claims": claims, "type": "JWS"}} if claims else {}
+    return call(
+        name,
+        "bedrock-agentcore",
+        who=more.pop("who", {"type": "AWSAccount", "principalId": "", "accountId": "anonymous"}),
+        asked={"body": {"id": 1, "jsonrpc": "2.0", "method": method, "params": params or {}}},
+        got={
+            "body": {"id": 1, "jsonrpc": "2.0", **(answer or {"result": {"isError": False, "content": "REDACTED"}})},
+            "statusCode": status,
+            "contentType": "application/json",
+        },
+        additionalEventData={"targetId": "T1", **token},
+        resources=[{"accountId": ACCOUNT, "type": "AWS::BedrockAgentCore::Gateway", "ARN": GATEWAY}],
+        managementEvent=False,
+        eventCategory="Data",
+        **more,
+    )
+
+
+LIST_TABLES = {"name": "Db___ListTables", "arguments": "REDACTED"}
+
+
+@pytest.mark.parametrize("name", ["InvokeGateway", "InvokeMcp"])
+def test_a_call_at_a_gateway_is_told_by_the_claims_of_its_token(load, name):
+    row = load([at_gateway(params=LIST_TABLES, name=name)]).one("usage")
+    assert (row["client_id"], row["subject_id"], row["token_id"]) == ("helper", "ann", "j-1")
+    assert row["token_scopes"] == ["orders/read", "orders/write"]
+    assert row["token_issued_at"] == datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
+    assert (row["operation"], row["resource_server"], row["resource_id"]) == ("Db___ListTables", GATEWAY, None)
+    assert (row["outcome"], row["status"], row["tenant"]) == ("success", 200, ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        # The answer alone tells it: none of these has an errorCode.
+        (
+            {"status": 401, "answer": {"error": {"code": -32001, "message": "Invalid Bearer token"}}},
+            ("denied", "token"),
+        ),
+        ({"status": 403}, ("denied", None)),
+        ({"status": 429}, ("denied", "rate")),
+        ({"status": 500}, ("error", None)),
+        ({"answer": {"error": {"code": -32602, "message": "Unknown tool"}}}, ("error", None)),
+        ({"answer": {"result": {"isError": True, "content": "REDACTED"}}}, ("error", None)),
+        ({"answer": {"result": {"tools": "REDACTED"}}}, ("success", None)),
+        ({"status": 202, "answer": {"error": None}}, ("success", None)),
+    ],
+)
+def test_how_a_call_at_a_gateway_went_is_in_its_answer(load, written, told):
+    row = load([at_gateway(params=LIST_TABLES, **written)]).one("usage")
+    assert (row["outcome"], row["denial_reason"]) == told
+
+
+def test_a_refused_token_names_nobody(load):
+    row = load([at_gateway("initialize", status=401, claims=None)]).one("usage")
+    assert (row["client_id"], row["subject_id"], row["token_id"], row["outcome"]) == (None, None, None, "denied")
+    assert row["operation"] == "initialize"
+
+
+def test_what_is_asked_of_a_gateway(load):
+    asked = {
+        "tools": ("tools/list", {}, ("tools/list", None)),
+        "nameless": ("tools/call", {"arguments": "REDACTED"}, ("tools/call", None)),
+        "resource": ("resources/read", {"uri": "file:///a"}, ("resources/read", "file:///a")),
+        "prompt": ("prompts/get", {"name": "greet"}, ("prompts/get", "greet")),
+    }
+    rows = load([at_gateway(method, params, eventID=name) for name, (method, params, _) in asked.items()]).rows["usage"]
+    assert {row["event_id"]: (row["operation"], row["resource_id"]) for row in rows} == {
+        name: told for name, (*_, told) in asked.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("claims", "told"),
+    [
+        # a client that acts for itself is its own subject (RFC 9068, section 2.2)
+        ({"jti": "j", "sub": "helper", "client_id": "helper"}, ("helper", None, "j", None)),
+        ({"uti": "u", "sub": "s", "azp": "app", "scp": "a b"}, ("app", "s", "u", ["a", "b"])),
+        (
+            {"jti": "AT.1", "sub": "ann@acme.example", "cid": "0oa1", "scp": ["a", "b"]},
+            ("0oa1", "ann@acme.example", "AT.1", ["a", "b"]),
+        ),
+        ({"jti": "j", "sub": "s"}, (None, "s", "j", None)),
+    ],
+)
+def test_claims_of_other_servers(load, claims, told):
+    row = load([at_gateway(params=LIST_TABLES, claims=claims)]).one("usage")
+    assert (row["client_id"], row["subject_id"], row["token_id"], row["token_scopes"]) == told
+
+
+def test_a_gateway_that_takes_keys_of_aws_is_called_with_one(load):
+    row = load([at_gateway(params=LIST_TABLES, who=session(), claims=None)]).one("usage")
+    assert (row["client_id"], row["token_id"]) == (ROLE, "ASIASESSION000000001")
+    assert row["operation"] == "Db___ListTables"
+
+
 # Dialects, damage, secrets.
 
 
@@ -1127,6 +1232,7 @@ EVERY_KIND = [
     call("GetObject", "s3", who=session(), resources=[{"ARN": "arn:aws:s3:::b/k", "accountId": ACCOUNT}]),
     call("ConsoleLogin", "signin", who=user(key=""), got={"ConsoleLogin": "Success"}),
     call("GetBucketAcl", "s3", who={"type": "AWSService", "invokedBy": "cloudtrail.amazonaws.com"}),
+    at_gateway(params=LIST_TABLES),
 ]
 
 

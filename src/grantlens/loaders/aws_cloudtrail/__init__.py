@@ -1,7 +1,7 @@
 """AWS CloudTrail: calls, the sessions and access keys that STS and IAM issue, and what ends them.
 
 `event` says how a record is written, `meaning` what a call means for access; then one file for each log: `keys_and_sessions` what is issued,
-`calls` what is used, `ends` what is ended. What policies say of access, and whose sessions they cut off, stands in `policies`.
+`calls` and `gateway` what is used, `ends` what is ended. What policies say of access, and whose sessions they cut off, stands in `policies`.
 
 What the mapping decides for all of them, and why:
 
@@ -22,6 +22,7 @@ from dataclasses import replace
 from grantlens.loaders.aws_cloudtrail.calls import USAGE
 from grantlens.loaders.aws_cloudtrail.ends import REVOCATION
 from grantlens.loaders.aws_cloudtrail.event import EVENT_STEP, FIELDS, NESTED, SPELLED, is_event, place
+from grantlens.loaders.aws_cloudtrail.gateway import GATEWAY_STEP, GATEWAY_USAGE
 from grantlens.loaders.aws_cloudtrail.keys_and_sessions import ISSUANCE, MEANT
 from grantlens.loaders.aws_cloudtrail.meaning import KNOWN
 from grantlens.loaders.loader import Join, Loader, mostly
@@ -38,7 +39,7 @@ SELECT line_no,
               OR event_type IN ('AwsServiceEvent', 'AwsVpceEvent') THEN 'AWS service acting for itself'
             ELSE 'call that names no caller of an account' END AS reason
 FROM known
-WHERE meaning IS NULL AND NOT is_use AND NOT {_UNREAD}
+WHERE meaning IS NULL AND NOT is_use AND NOT is_gateway AND NOT {_UNREAD}
 """
 
 _REJECTED = f"""
@@ -50,7 +51,7 @@ SELECT line_no,
 FROM event
 WHERE happened_at IS NULL OR server IS NULL OR logged_name IS NULL
 UNION ALL
-SELECT line_no, 'userIdentity or the request cannot be read' FROM known WHERE meaning IS NULL AND NOT is_use AND {_UNREAD}
+SELECT line_no, 'userIdentity or the request cannot be read' FROM known WHERE meaning IS NULL AND NOT is_use AND NOT is_gateway AND {_UNREAD}
 """
 
 
@@ -65,7 +66,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=15,
+    version=16,
     title="AWS CloudTrail",
     recognise=mostly(lambda record: is_event(record) or place(record) is not None),
     fields=FIELDS,
@@ -74,9 +75,9 @@ LOADER = Loader(
     carries=("usage", "revocation"),
     giving_shown=True,
     makers=True,
-    steps={"spelled": SPELLED, "event": EVENT_STEP, "known": KNOWN, "meant": MEANT},
+    steps={"spelled": SPELLED, "event": EVENT_STEP, "known": KNOWN, "meant": MEANT, "gateway": GATEWAY_STEP},
     issuance=ISSUANCE,
-    usage=USAGE,
+    usage=f"{USAGE} UNION ALL BY NAME {GATEWAY_USAGE}",
     revocation=REVOCATION,
     ignored=_IGNORED,
     rejected=_REJECTED,
@@ -87,7 +88,8 @@ LOADER = Loader(
     ),
     join_note=(
         "Issue, use and end of a key join on the access key id, exactly; sessions of STS are ended by their role and time of issue. "
-        "A token of AWS Sign-In has no id in the log: its calls join by the sign-in session. Keys of console sessions and of services "
+        "A token of AWS Sign-In has no id in the log: its calls join by the sign-in session. Calls at a gateway of AgentCore name a token "
+        "of another server, by its jti. Keys of console sessions and of services "
         "are used without an issue in the log, and data events are there only if the trail was told to log them."
     ),
 )

@@ -23,14 +23,15 @@ FIELDS = """{
         "policyDocument": "VARCHAR", "assumeRolePolicyDocument": "VARCHAR", "policy": "VARCHAR", "groupName": "VARCHAR",
         "policyArns": "VARCHAR", "sourceIdentity": "VARCHAR", "targetPrincipal": "VARCHAR", "audience": "VARCHAR", "webIdentityTokenId": "VARCHAR",
         "clientId": "VARCHAR", "grantType": "VARCHAR", "scope": "VARCHAR", "client_id": "VARCHAR", "resource": "VARCHAR",
-        "userId": "VARCHAR", "id": "VARCHAR", "applicationArn": "VARCHAR"},
+        "userId": "VARCHAR", "id": "VARCHAR", "applicationArn": "VARCHAR", "body": "VARCHAR"},
     "responseElements": {"credentials": {"accessKeyId": "VARCHAR", "expiration": "VARCHAR"}, "webIdentityTokenId": "VARCHAR", "expiration": "VARCHAR",
         "accessKey": {"accessKeyId": "VARCHAR", "userName": "VARCHAR"},
         "serviceSpecificCredential": {"serviceSpecificCredentialId": "VARCHAR", "userName": "VARCHAR", "expirationDate": "VARCHAR"},
         "assumedRoleUser": {"arn": "VARCHAR"}, "federatedUser": {"arn": "VARCHAR"}, "sourceIdentity": "VARCHAR",
-        "subjectFromWebIdentityToken": "VARCHAR", "subject": "VARCHAR", "ConsoleLogin": "VARCHAR", "expiresIn": "VARCHAR", "active": "VARCHAR"},
+        "subjectFromWebIdentityToken": "VARCHAR", "subject": "VARCHAR", "ConsoleLogin": "VARCHAR", "expiresIn": "VARCHAR", "active": "VARCHAR",
+        "body": "VARCHAR", "statusCode": "VARCHAR"},
     "additionalEventData": {"bytesTransferredOut": "VARCHAR", "identitycenter:CredentialId": "VARCHAR", "identitystore:UserId": "VARCHAR",
-        "signInSessionArn": "VARCHAR", "grant_type": "VARCHAR", "success": "VARCHAR"},
+        "signInSessionArn": "VARCHAR", "grant_type": "VARCHAR", "success": "VARCHAR", "jwt": "VARCHAR"},
     "resources": [{"ARN": "VARCHAR", "accountId": "VARCHAR"}]
 }"""
 

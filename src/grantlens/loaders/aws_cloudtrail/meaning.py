@@ -7,6 +7,7 @@
 """
 
 from grantlens.loaders.aws_cloudtrail.event import principal
+from grantlens.loaders.aws_cloudtrail.gateway import IS_GATEWAY
 from grantlens.loaders.aws_cloudtrail.policies import CHANGE_OF_POLICY
 
 REFUSALS = (
@@ -31,7 +32,7 @@ SELECT *,
        coalesce(named_principal,
                 CASE WHEN who."type" = 'IAMUser' THEN 'arn:aws:iam::' || who.accountId || ':user/' || who.userName
                      WHEN who."type" = 'Root' THEN 'arn:aws:iam::' || who.accountId || ':root'
-                     WHEN who."type" IN ('AWSAccount', 'Unknown') AND who.accountId <> 'ANONYMOUS_PRINCIPAL'
+                     WHEN who."type" IN ('AWSAccount', 'Unknown') AND who.accountId NOT IN ('ANONYMOUS_PRINCIPAL', 'anonymous')
                      THEN coalesce(nullif(split_part(who.principalId, ':', 1), ''), who.accountId) END) AS caller,
        coalesce(nullif(regexp_extract(who.arn, '^arn:([^:]+):', 1), ''), 'aws') AS part,
        nullif(coalesce(who.accountId, recipient), '') AS account,
@@ -58,9 +59,10 @@ SELECT *,
             WHEN got.credentials.accessKeyId <> '' THEN 'session'
             WHEN server = 'sts.amazonaws.com' AND (starts_with(call, 'AssumeRo') OR call IN ('GetSessionToken',
                 'GetFederationToken', 'GetWebIdentityToken')) THEN 'session' END AS meaning,
+       {IS_GATEWAY} AS is_gateway,
        (coalesce(event_type, '') NOT IN ('AwsServiceEvent', 'AwsVpceEvent', 'AwsCloudTrailInsight')
             OR (server = 'sso.amazonaws.com' AND who."type" = 'IdentityCenterUser'))
-           AND coalesce(category, '') <> 'Insight'
+           AND coalesce(category, '') <> 'Insight' AND NOT is_gateway
            AND (token_id IS NOT NULL
                 OR (server <> 'signin.amazonaws.com' AND coalesce(caller, who.onBehalfOf.userId) IS NOT NULL
                     AND coalesce(who."type", '') IN ('IAMUser', 'AssumedRole', 'Root', 'FederatedUser', 'IdentityCenterUser',
