@@ -89,7 +89,7 @@ LOADER = Loader(
     join_note=(
         "Issue, use and end of a key join on the access key id, exactly; sessions of STS are ended by their role and time of issue. "
         "A token of AWS Sign-In has no id in the log: its calls join by the sign-in session. Calls at a gateway of AgentCore name a token "
-        "of another server, by its jti. Keys of console sessions and of services "
-        "are used without an issue in the log, and data events are there only if the trail was told to log them."
+        "of another server, by its jti. Keys of console sessions and of services are used without an issue in the log, and data events are "
+        "there only if the trail was told to log them."
     ),
 )
