@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from grantlens.analysis.gamma_poisson import rule_of_three
 from grantlens.wording import chance, plural
 
+MAYBE_OVER = "The revocation log does not show all the time since: that the grant ended may be missing."
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -40,6 +42,7 @@ def decide(
     sensitive: bool = False,
     accepted: str | None = None,
     held_until: str | None = None,
+    maybe_over: bool = False,
     floor_days: float = 30.0,
     first_use_p95: float | None = None,
     floor_sessions: float = 60,
@@ -67,6 +70,8 @@ def decide(
         Why the organisation accepts that it is silent, such as a job that runs once a year; never called unused then.
     held_until
         The day on which it ceased to be held; None where it is held still.
+    maybe_over
+        True if the record that its grant ended may be missing.
     floor_days, first_use_p95, floor_sessions
         The evidence floor: exposure of at least max(floor_days, first_use_p95), or so many sessions.
     min_coverage, min_map
@@ -122,4 +127,6 @@ def decide(
     reason = f"{likely} {chance(p_needed)}, below {chance(break_even)}."
     if held_until is not None:
         return Decision("unused", "ask", f"{reason} It is not held since {held_until}: ask before it is granted again.")
+    if maybe_over:
+        return Decision("unused", "ask", f"{reason} {MAYBE_OVER}")
     return Decision("unused", "remove", f"{reason} It is sensitive: grant it on demand only." if sensitive else reason)

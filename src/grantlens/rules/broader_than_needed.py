@@ -4,7 +4,7 @@ from typing import Any
 
 from grantlens.catalogue.optional import lacks
 from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
 
 
@@ -21,7 +21,7 @@ def _users_made(scope: str) -> tuple[dict[str, Any], ...]:
 
 RULE = Rule(
     id="PRV-4",
-    version=15,
+    version=16,
     name="broader_than_needed",
     key=("grant_id", "scope"),
     question="For which used scopes would a narrower one have been enough for every call seen?",
@@ -62,7 +62,7 @@ RULE = Rule(
 WITH proposal AS (
     SELECT g.*, n.replacement, n.operations_before, n.operations_after, n.operations_used,
            coalesce((g.exposure_days >= $floor_days OR g.sessions >= $floor_sessions)
-               AND g.coverage_share >= $min_coverage AND g.map_share >= $min_map AND NOT g.unclear, false) AS enough
+               AND g.coverage_share >= $min_coverage AND g.map_share >= $min_map AND NOT g.unclear AND NOT g.maybe_over, false) AS enough
     FROM narrower_scope n
     JOIN known_scope m ON m.scope_id = n.scope_id
     JOIN granted_scope g ON g.source = n.source AND g.grant_id = n.grant_id AND g.scope = m.scope
@@ -83,6 +83,7 @@ SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'exposure_days': round(exposure_days, 6),
            'reason': CASE WHEN unclear THEN 'a later record of the grant does not say which scopes are left: it may have needed more since'
                           WHEN in_part THEN 'the usage log shows only some of the calls: others may have needed more' || coalesce('; ' || lacks, '')
+                          WHEN maybe_over THEN 'the revocation log does not show all the time since: that the grant ended may be missing'
                           WHEN NOT enough THEN 'watched too short, or too little of it could be judged' END}) AS detail,
        join_key, firsts, lasts, [opening] AS records,
        'usage' AS about_log, held_from AS about_from, held_until AS about_until
@@ -235,6 +236,25 @@ FROM proposal
         ),
     ),
     undecidable=(
+        Example(
+            "the log of revocations shows only some of them, and so does not show that the grant still stands",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                *logs_from_to("01 08:00", "31 23:00"),
+                revoked("02 08:00", "grant", client_id=BYSTANDER, grant_id="other"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "scopes": ["mail.write"],
+                    "detail": {
+                        "reason": "the revocation log does not show all the time since: that the grant ended may be missing"
+                    },
+                },
+            ),
+            declared={"carries": ("issuance", "usage")},
+        ),
         Example(
             "a month, and a late change of the grant that does not say which scopes it left",
             (

@@ -6,7 +6,7 @@ from typing import Any
 
 from grantlens.catalogue.optional import lacks
 from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
 
 
@@ -36,7 +36,7 @@ def _users_made(scope: str) -> tuple[dict[str, Any], ...]:
 
 RULE = Rule(
     id="PRV-2",
-    version=12,
+    version=13,
     name="dormant_scope",
     key=("grant_id", "scope"),
     question="Which scopes were used, and then no more, though the client worked on?",
@@ -145,7 +145,8 @@ judged AS (
                 WHEN r.usual_gap IS NULL OR r.days < $least_days THEN 'on so few days of use nothing tells how often it is needed'
                 WHEN q.in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing' || coalesce('; ' || q.lacks, '')
                 WHEN share < $min_coverage THEN 'the usage log does not cover the silence'
-                WHEN q.map_share < $min_map THEN 'too many calls of the grant are known to no catalogue, and may have used it' END AS why_unknown
+                WHEN q.map_share < $min_map THEN 'too many calls of the grant are known to no catalogue, and may have used it'
+                WHEN q.maybe_over THEN 'the revocation log does not show all the time since: that the grant ended may be missing' END AS why_unknown
     FROM quiet q
     LEFT JOIN rhythm r ON r.source = q.source AND r.grant_id = q.grant_id AND r.scope = q.scope
     LEFT JOIN seen v ON v.source = q.source AND v.grant_id = q.grant_id AND v.scope = q.scope
@@ -260,6 +261,24 @@ FROM judged
         ),
     ),
     undecidable=(
+        Example(
+            "the log of revocations shows only some of them, and so does not show that the grant still stands",
+            (
+                *_work(1, 3, 5, 7, 9, reads=range(1, 30)),
+                revoked("02 08:00", "grant", client_id=BYSTANDER, grant_id="other"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "scopes": ["files.read"],
+                    "detail": {
+                        "reason": "the revocation log does not show all the time since: that the grant ended may be missing"
+                    },
+                },
+            ),
+            parameters={"quiet_days": 10},
+            declared={"carries": ("issuance", "usage")},
+        ),
         Example(
             "a late change of the grant does not say which scopes it left",
             (*_work(1, 3, 5, 7, 9), consent("28 08:00", None, kind="change", event_id="more")),

@@ -7,7 +7,7 @@ from grantlens.rules.unused_scope.judgement import conclude
 
 RULE = Rule(
     id="PRV-1",
-    version=17,
+    version=18,
     name="unused_scope",
     key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
@@ -92,6 +92,7 @@ SELECT 'indeterminate' AS verdict, 'medium' AS severity,
            'lacks': g.lacks,
            'exception': x.reason,
            'held_until': CASE WHEN g.held_until < $until THEN strftime(g.held_until, '%Y-%m-%d') END,
+           'maybe_over': g.maybe_over,
            'replacement': r.replacement}) AS detail,
        g.join_key,
        g.firsts, g.lasts,

@@ -164,6 +164,15 @@ SILENT = (
 
 UNDECIDABLE = (
     Example(
+        "the log of revocations shows only some of them, and so does not show that the grant still stands",
+        (*_WORK, *_TOKENS, *_OTHERS, revoked("02 08:00", "grant", client_id=BYSTANDER, grant_id="other")),
+        (
+            {"verdict": "clear", "detail": {"scope": "mail.write"}},
+            {"verdict": "indeterminate", "detail": {"scope": "files.read", "state": "unused", "action": "ask"}},
+        ),
+        declared={"carries": ("issuance", "usage")},
+    ),
+    Example(
         "a late change of the grant does not say which scopes it left: a scope may have been used since, one that was used before it is needed",
         (*_WORK, *_TOKENS, *_OTHERS, consent("25 08:00", None, kind="change")),
         (

@@ -62,6 +62,7 @@ def _judge(
         sensitive=fact["rank"] >= 3,
         accepted=fact["exception"],
         held_until=fact["held_until"],
+        maybe_over=fact["maybe_over"],
         floor_days=parameters["floor_days"],
         first_use_p95=first_use_p95,
         floor_sessions=parameters["floor_sessions"],
@@ -122,5 +123,5 @@ def _seen_enough(fact: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool
     """Tell whether it was watched for so long, and is known so well, that no call it was needed for can have been missed."""
     watched = fact["exposure_days"] >= parameters["floor_days"] or fact["sessions"] >= parameters["floor_sessions"]
     known = fact["coverage_share"] >= parameters["min_coverage"] and fact["map_share"] >= parameters["min_map"]
-    still_held = fact["held_until"] is None and fact["unobservable"] is None
+    still_held = fact["held_until"] is None and not fact["maybe_over"] and fact["unobservable"] is None
     return watched and known and not fact["in_part"] and still_held
