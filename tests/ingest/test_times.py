@@ -46,6 +46,23 @@ def test_a_time_of_parquet_that_is_too_large_rejects_its_record(tmp_path, micros
         assert " is no time" in store.engine.value("SELECT reason FROM rejected")
 
 
+def test_a_whole_number_that_parquet_holds_as_a_float_is_the_same_number(tmp_path):
+    """A column of ids with a blank becomes one of floats, where pandas writes it: the id is 7, and not 7.0."""
+    columns = {
+        "log": ["usage"] * 3,
+        "event_id": ["u1", "u2", "u3"],
+        "used_at": ["2026-07-01T10:00:00Z"] * 3,
+        "outcome": ["success"] * 3,
+        "status": [200.0, None, 204.0],
+        "subject_id": [7.0, None, 583231.0],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with Store(":memory:") as store:
+        assert store.load(tmp_path / "a.parquet").total("rejected") == 0
+        rows = store.engine.rows("SELECT status, subject_id FROM usage ORDER BY event_id")
+    assert rows == [(200, "7"), (None, None), (204, "583231")]
+
+
 @pytest.mark.parametrize("times", [ENDS[:1], ENDS[1:], ENDS])
 def test_a_store_with_the_first_and_the_last_time_can_be_asked(tmp_path, times):
     records = [usage(n, used_at=time, event_id=f"end{n}") for n, time in enumerate(times)]

@@ -409,6 +409,8 @@ def test_who_may_act_as_a_service_account_is_told_by_a_binding_on_it(load):
     [
         (granted("a.b"), {}, ("success", None)),
         (granted("a.b"), {"code": 0}, ("success", None)),
+        (granted("a.b"), {"code": 0.0}, ("success", None)),
+        (granted("a.b"), {"code": 16.0}, ("denied", "token")),
         (granted("a.b"), {"message": "OK"}, ("success", None)),
         ([{"permission": "a.b"}], {"code": 7, "message": "PERMISSION_DENIED"}, ("denied", "scope")),
         (granted("a.b"), {"code": 7}, ("denied", "scope")),

@@ -321,6 +321,8 @@ def test_an_impersonator_is_the_actor_and_the_impersonated_the_subject(load):
     [
         (200, {}, ("success", None)),
         (304, {}, ("success", None)),
+        (200.0, {}, ("success", None)),
+        (401.0, {}, ("denied", "token")),
         (101, {}, ("success", None)),
         (401, {}, ("denied", "token")),
         (403, {"annotations": {"authorization.k8s.io/decision": "forbid"}}, ("denied", "scope")),

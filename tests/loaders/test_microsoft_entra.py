@@ -559,6 +559,9 @@ def test_outcome_of_a_sign_in(load):
         "code not yet entered": sign_in(status={"errorCode": 70016}),
         "only in the envelope": sign_in(status=None) | {"resultType": "50126"},
         "a word in the envelope": sign_in(status=None) | {"resultType": "Success"},
+        "a float": sign_in(status={"errorCode": 0.0}),
+        "a float in the envelope": sign_in(status=None) | {"resultType": "0.0"},
+        "code not yet entered, as a float": sign_in(status={"errorCode": 70016.0}),
     }
     assert each(load, "issuance", cases)("outcome") == {
         "fine": "success",
@@ -567,6 +570,9 @@ def test_outcome_of_a_sign_in(load):
         "code not yet entered": "error",
         "only in the envelope": "denied",
         "a word in the envelope": "success",
+        "a float": "success",
+        "a float in the envelope": "success",
+        "code not yet entered, as a float": "error",
     }
 
 

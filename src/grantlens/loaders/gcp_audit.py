@@ -37,6 +37,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.written_number import whole
 
 _ENTRY = """{
     "insertId": "VARCHAR", "logName": "VARCHAR", "timestamp": "VARCHAR", "receiveTimestamp": "VARCHAR",
@@ -90,7 +91,7 @@ SELECT line_no, e."timestamp" AS logged_at, {_TIME.format('e."timestamp"')} AS h
        {_TIME.format("coalesce(e.receiveTimestamp, lower.receivetimestamp)")} AS received_at,
        coalesce(e.insertId, lower.insertid) AS insert_id, coalesce(e.logName, lower.logname) AS log_name,
        e.protoPayload AS p, coalesce(e.protoPayload.serviceName, e.serviceName) AS server, e.protoPayload.methodName AS method_name,
-       coalesce(e.protoPayload.status.code, e.status.code, '0') AS code,
+       coalesce(e.protoPayload.status.code, e.status.code, '0') AS written_code, {whole("written_code")} AS code,
        regexp_extract(e.protoPayload.methodName, '[^.]+$') AS call,
        e.protoPayload.authenticationInfo AS who,
        list_filter(coalesce(e.protoPayload.authorizationInfo, []),
@@ -307,7 +308,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=13,
+    version=14,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,

@@ -32,6 +32,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.written_number import whole
 
 _EVENT = """{
     "kind": "VARCHAR", "auditID": "VARCHAR", "stage": "VARCHAR", "requestURI": "VARCHAR", "verb": "VARCHAR",
@@ -94,7 +95,7 @@ SELECT line_no, e.auditID AS audit_id, e.stage AS stage, coalesce(e.stage IN ('R
        e.objectRef AS o,
        CASE WHEN NOT coalesce(e.objectRef.resource IN ('oauthaccesstokens', 'oauthauthorizetokens', 'useroauthaccesstokens'), false)
               OR starts_with(e.objectRef.name, 'sha256~') THEN nullif(e.objectRef.name, '') END AS object_name,
-       e.requestURI AS uri, nullif(e.responseStatus.code, '') AS code,
+       e.requestURI AS uri, {whole("nullif(e.responseStatus.code, '')")} AS code,
        e.requestObject AS asked, e.responseObject AS got,
        coalesce(e.annotations."authorization.k8s.io/decision", e.annotations."authorization_k8s_io/decision") AS decision,
        regexp_replace(coalesce(e.annotations."authentication.kubernetes.io/issued-credential-id",
@@ -255,7 +256,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="kubernetes",
-    version=7,
+    version=8,
     title="Kubernetes audit log",
     recognise=mostly(lambda record: _is_event(record) or _place_in(record) is not None),
     fields=_EVENT,

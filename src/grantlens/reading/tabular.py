@@ -7,7 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from grantlens.reading.chunk import RECORDS, Chunk, Lines, int_array, sliced
 
 if TYPE_CHECKING:
     import os
+
+    import pyarrow as pa
 
 
 ODD_ROW = "\x00row of "
@@ -145,7 +147,7 @@ def parquet_chunks(path: str, file: str | os.PathLike[str]) -> Iterator[Chunk]:
     try:
         with closing(Engine(":memory:")) as engine:
             for batch in pq.ParquetFile(file).iter_batches(RECORDS):
-                with engine.registered("parquet_row", pa.Table.from_batches([batch])):
+                with engine.registered("parquet_row", _whole(pa.Table.from_batches([batch]))):
                     text = engine.arrow("SELECT to_json(parquet_row)::VARCHAR AS line FROM parquet_row")
                 keys = int_array(range(number, number + len(batch)))
                 number += len(batch)
@@ -153,6 +155,17 @@ def parquet_chunks(path: str, file: str | os.PathLike[str]) -> Iterator[Chunk]:
                 yield Chunk(lines, len(batch))
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from None
+
+
+def _whole(table: pa.Table) -> pa.Table:
+    """Give whole numbers as such: a column with blanks holds them as floats where pandas wrote it, and an id is not `7.0`."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):
+            with suppress(pa.ArrowInvalid):  # it holds a fraction
+                table = table.set_column(place, field.name, table.column(place).cast(pa.int64()))
+    return table
 
 
 def _damaged(path: str, error: Exception) -> LoadError:

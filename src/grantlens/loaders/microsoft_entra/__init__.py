@@ -102,7 +102,7 @@ def _fitted(sample: Sequence[Mapping], kinds: Set[str], carries: tuple[str, ...]
 
 _LOADER = Loader(
     name="microsoft_entra",
-    version=19,
+    version=20,
     title="Microsoft Entra sign-ins, directory audit and Graph activity",
     recognise=mostly_inside(_kind),
     fields="",

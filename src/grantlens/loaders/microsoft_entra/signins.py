@@ -19,6 +19,7 @@ from collections.abc import Mapping
 
 from grantlens.loaders.microsoft_entra.shape import moment, server
 from grantlens.loaders.microsoft_entra.token_id import uti
+from grantlens.loaders.written_number import whole
 
 # By Microsoft's page "Microsoft Entra authentication & authorization error codes"; no real record shows most of them. What it does not name,
 # or names in a way that fits several of our words, is `other`.
@@ -47,7 +48,8 @@ _REASON = " ".join(
 SIGN_IN = f"""
 SELECT *,
        coalesce(TRY(from_json(status, '{{"errorCode": "VARCHAR"}}')).errorCode,
-                CASE WHEN lower(resultType) = 'success' THEN '0' ELSE nullif(resultType, '') END) AS code,
+                CASE WHEN lower(resultType) = 'success' THEN '0' ELSE nullif(resultType, '') END) AS written_code,
+       {whole("written_code")} AS code,
        TRY(from_json(authenticationProcessingDetails, '[{{"key": "VARCHAR", "value": "VARCHAR"}}]')) AS details,
        list_filter(details, lambda d: d.key = 'Oauth Scope Info')[1].value AS scope_text,
        TRY(from_json(agent, '{{"agentType": "VARCHAR", "agentSubjectType": "VARCHAR"}}')) AS agentic,
