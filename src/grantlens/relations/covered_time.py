@@ -7,7 +7,8 @@ RELATION = Relation(
     "When each log of a source was there: coverage, its gaps left out, as stretches that neither touch nor overlap. Of a "
     "tenant it is the coverage of that tenant and what names none; where tenant is NULL, that of all. in_part is true of "
     "stretches in which the log showed only some events; those may overlap the others. open_until is covered_until, but of the last "
-    "stretch of a log infinity: of what seldom happens nothing says, after a log's last record, that some is missing, as a gap does.",
+    "stretch of a log infinity: of what seldom happens nothing says, after a log's last record, that some is missing, as a gap does. "
+    "open_from is the same of its first stretch: minus infinity, else covered_from.",
     """
 WITH whose AS (
     SELECT source, tenant FROM coverage UNION SELECT source, NULL FROM coverage
@@ -28,7 +29,9 @@ placed AS (
 )
 SELECT source, tenant, log, in_part, min(covered_from) AS covered_from, max(covered_until) AS covered_until,
        CASE WHEN max(covered_until) < max(max(covered_until)) OVER (PARTITION BY source, tenant, log) THEN max(covered_until)
-            ELSE 'infinity'::TIMESTAMPTZ END AS open_until
+            ELSE 'infinity'::TIMESTAMPTZ END AS open_until,
+       CASE WHEN min(covered_from) > min(min(covered_from)) OVER (PARTITION BY source, tenant, log) THEN min(covered_from)
+            ELSE '-infinity'::TIMESTAMPTZ END AS open_from
 FROM placed
 GROUP BY source, tenant, log, in_part, stretch
 """,

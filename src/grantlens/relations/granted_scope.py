@@ -201,11 +201,10 @@ standing AS (
 ),
 -- Few things end: before the first and after the last record of the log of ends nothing says that one is missing, as a gap does.
 end_shown AS (
-    SELECT h.source, h.grant_id, bool_or(NOT c.in_part AND c.covered_from <= greatest(s.stood_at, c.begins_at) AND c.open_until >= $until) AS whole
+    SELECT h.source, h.grant_id, bool_or(NOT c.in_part AND c.open_from <= s.stood_at AND c.open_until >= $until) AS whole
     FROM (SELECT DISTINCT source, tenant, grant_id FROM held) h
     JOIN standing s ON s.source = h.source AND s.grant_id = h.grant_id
-    JOIN (SELECT *, min(covered_from) OVER (PARTITION BY source, tenant) AS begins_at FROM covered_time WHERE log = 'revocation') c
-        ON c.source = h.source AND c.tenant IS NOT DISTINCT FROM h.tenant
+    JOIN covered_time c ON c.source = h.source AND c.tenant IS NOT DISTINCT FROM h.tenant AND c.log = 'revocation'
     GROUP BY h.source, h.grant_id
 )
 SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id, h.scope,

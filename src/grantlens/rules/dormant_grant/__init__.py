@@ -9,7 +9,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=18,
+    version=19,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -33,6 +33,7 @@ RULE = Rule(
         "anybodys_end",
         "token_life",
         "watched_time",
+        "covered_time",
         "protocol_scope",
         "uncalled_grant",
     ),
@@ -200,18 +201,26 @@ seen AS (
     JOIN watched_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant
     GROUP BY s.source, s.grant_id
 ),
+-- Few things end: before the first and after the last record of the log of ends nothing says that one is missing, as a gap does.
+end_shown AS (
+    SELECT s.source, s.grant_id, bool_or(NOT c.in_part AND c.open_from <= greatest(s.silent_from, s.last_refresh_at) AND c.open_until >= $until) AS whole
+    FROM silent s
+    JOIN covered_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant AND c.log = 'revocation'
+    GROUP BY s.source, s.grant_id
+),
 judged AS (
-    SELECT s.*, e.grant_id IS NOT NULL AS is_uncalled, o.record, g.status, coalesce(v.in_part, false) AS in_part, v.lacks,
+    SELECT s.*, NOT coalesce(h.whole, true) AS maybe_over, e.grant_id IS NOT NULL AS is_uncalled, o.record, g.status, coalesce(v.in_part, false) AS in_part, v.lacks,
            -- A log that begins later shows no longer silence than since then.
            floor((epoch_us($until) - epoch_us(greatest(s.silent_from, v.seen_from))) / 86400e6)::BIGINT AS silent_days,
            coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(s.judged_from)) AS share
     FROM silent s
     LEFT JOIN seen v ON v.source = s.source AND v.grant_id = s.grant_id
+    LEFT JOIN end_shown h ON h.source = s.source AND h.grant_id = s.grant_id
     LEFT JOIN opening_record o ON o.source = s.source AND o.grant_id = s.grant_id
     LEFT JOIN registered_client g ON g.client_id = s.client_id
     LEFT JOIN uncalled_grant e ON e.source = s.source AND e.grant_id = s.grant_id
 )
-SELECT CASE WHEN doubt IS NOT NULL OR untold OR coalesce(strays, false) OR share < $min_coverage OR is_uncalled OR only_signs_in THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN doubt IS NOT NULL OR untold OR coalesce(strays, false) OR share < $min_coverage OR is_uncalled OR only_signs_in OR maybe_over THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN status = 'retired' THEN 'critical' ELSE 'high' END AS severity,
        coalesce(client_name, client_id, 'An unnamed client') || ' holds a live grant that was not seen used for '
            || silent_days || CASE WHEN silent_days = 1 THEN ' day' ELSE ' days' END AS title,
@@ -229,6 +238,7 @@ SELECT CASE WHEN doubt IS NOT NULL OR untold OR coalesce(strays, false) OR share
                           WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which the log tells the grant'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing' || coalesce('; ' || lacks, '')
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence'
+                          WHEN maybe_over THEN 'the revocation log does not show all the time since: that the grant ended may be missing'
                           WHEN only_signs_in THEN 'it authorises no operation, so no call can show its use'
                           WHEN is_uncalled THEN 'no call at what it was given for is logged, by anybody: the usage log may not be that of this server' END}) AS detail,
        CASE WHEN by_pair OR grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,

@@ -214,6 +214,25 @@ SILENT = (
 
 UNDECIDABLE = (
     Example(
+        "the log of revocations shows only some of them, and so does not show that the grant still stands",
+        (
+            _STANDS,
+            *logs_from_to("01 08:00", "20 08:00"),
+            revoked("02 08:00", "grant", client_id=BYSTANDER, grant_id="other"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {
+                    "reason": "the revocation log does not show all the time since: that the grant ended may be missing"
+                },
+            },
+        ),
+        parameters={"dormant_days": 10},
+        declared={"carries": ("issuance", "usage")},
+    ),
+    Example(
         "a change of the grant does not say which scopes it left: it may be without offline_access",
         (_STANDS, consent("03 08:00", None, kind="change"), *logs_from_to("01 08:00", "20 08:00")),
         (
