@@ -44,7 +44,7 @@ def choose(reading: Reading, wanted: str | Loader | None = None, settings: Setti
     if known is not None:
         zone = settings.time_zone if settings else None
         chosen = siem.taking_out(chosen, known.recognise, reading.unwrapped_sample(), zone)
-    if reading.shape == "text" and not (chosen.text or chosen.decode):
+    if reading.shape == "text" and known is None and not (chosen.text or chosen.decode):
         raise reading.unreadable()
     reading.split = chosen.split
     return chosen

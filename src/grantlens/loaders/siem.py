@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from grantlens.errors import LoadError
 from grantlens.loaders.console import as_event, is_asked_for
+from grantlens.loaders.line_header import without_header
 from grantlens.loaders.loader import Loader
 
 DEPTH = 5
@@ -128,7 +129,9 @@ def _inside(record: Mapping) -> Mapping | None:
         data = record.get("data")
         return _object(record.get("full_log")) or (_as_sent(data) if isinstance(data, Mapping) else None)
     # SyslogMessage is what Sentinel's table Syslog keeps of a line.
-    lines = (record.get("_raw"), original, record.get("message"), record.get("log"), record.get("SyslogMessage"))
+    # `line` alone is a line of a file of text.
+    line = record.get("line") if len(record) == 1 else None
+    lines = (line, record.get("_raw"), original, record.get("message"), record.get("log"), record.get("SyslogMessage"))
     return next(filter(None, map(_object, lines)), None)
 
 
@@ -146,9 +149,10 @@ def _is_chosen(record: Mapping) -> bool:
 
 
 def _object(value: object) -> Mapping | None:
-    if isinstance(value, str) and value.lstrip().startswith("{"):
+    text = without_header(value.lstrip()) if isinstance(value, str) else ""
+    if text.startswith("{"):
         try:
-            value = json.loads(value)
+            value = json.loads(text)
         except (ValueError, RecursionError):
             return None
     return value if isinstance(value, Mapping) else None

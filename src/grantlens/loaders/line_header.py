@@ -1,0 +1,32 @@
+"""The header that syslog, a container runtime or a collector writes before the one JSON object of a line."""
+
+import re
+
+_ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)"
+_BSD = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+_DATA = r'(?:-|(?:\[[^\s="\]]+(?: [^\s="\]]+="(?:[^"\\]|\\.)*")*\])+)'
+_CEE = r"(?:@cee: ?)?"
+
+_HEADERS = (
+    rf"(?:<\d{{1,3}}>)?(?:{_BSD}|{_ISO}) \S+ [\w./-]+(?:\[\d+\])?: ?{_CEE}",  # syslog: RFC 3164, and rsyslog with a time of ISO 8601
+    rf"<\d{{1,3}}>1 (?:{_ISO}|-) \S+ \S+ \S+ \S+ {_DATA} \ufeff?{_CEE}",  # syslog: RFC 5424
+    rf"{_ISO} (?:(?:stdout|stderr) F )?",  # CRI, `F` for whole; kubectl logs --timestamps, CloudWatch Logs exported to S3
+    rf"[\w.-]+ +\| (?:{_ISO} )?",  # docker compose logs
+    rf"{_ISO}\t[\w.:*-]+\t",  # fluentd's out_file
+    r"@cee: ?",
+)
+_HEADER = re.compile(rf"(?:{'|'.join(_HEADERS)})(?=\{{)", re.ASCII)
+
+
+def without_header(line: str) -> str:
+    """Return the object of a line, or the line if it begins with no header known here: what stands behind other words, a stranger may have written.
+
+    Examples
+    --------
+    >>> without_header('<38>Jul  1 10:00:05 vault-1 vault[812]: {"id": 1}')
+    '{"id": 1}'
+    >>> without_header('user said {"id": 1}')
+    'user said {"id": 1}'
+    """
+    header = _HEADER.match(line)
+    return line[header.end() :] if header else line

@@ -1,0 +1,75 @@
+"""Lines that begin with a header of syslog, a container runtime or a collector are read as the one object behind it."""
+
+import json
+
+import pytest
+
+from grantlens.loaders.line_header import without_header
+from tests.loaders import test_github, test_okta
+
+RECORDS = {"github": test_github.SEEDS, "okta": test_okta.EVERY_KIND}
+HEADERS = {
+    "RFC 3164": "Jul  1 10:00:05 git-1 audit[812]: ",
+    "RFC 3164 with a priority": "<38>Jul 11 10:00:05 git-1 audit: ",
+    "rsyslog, ISO time": "2026-07-01T10:00:05.123456+02:00 git-1 audit[812]: ",
+    "CEE": "Jul  1 10:00:05 git-1 audit[812]: @cee: ",
+    "RFC 5424": "<38>1 2026-07-01T10:00:05.123Z git-1 audit 812 - - ",
+    "RFC 5424 with data": '<38>1 2026-07-01T10:00:05.123Z git-1 audit 812 ID47 [ex@32473 iut="3" x="a \\] {\\"b"][y@1] \ufeff',
+    "CRI": "2026-07-01T10:00:00.123456789Z stdout F ",
+    "a time alone": "2026-07-01T10:00:00.000Z ",
+    "docker compose": "git-1  | ",
+    "fluentd": "2026-07-01T10:00:05+02:00\tgit.audit\t",
+}
+HOLDERS = {
+    "file": lambda line: line,
+    "Logstash": lambda line: json.dumps({"@timestamp": "2026-07-01T10:00:05Z", "message": line, "host": {"name": "git-1"}}),
+    "Wazuh": lambda line: json.dumps({"agent": {"id": "0"}, "manager": {"name": "m"}, "decoder": {"name": "json"}, "full_log": line}),
+}  # fmt: skip
+
+
+def written(records, before, hold=HOLDERS["file"]):
+    return "\n".join(hold(before + json.dumps(record, separators=(",", ":"))) for record in records) + "\n"
+
+
+@pytest.mark.parametrize("loader", RECORDS)
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_changes_nothing_not_even_the_ids(load, loader, header):
+    bare, headed = load(written(RECORDS[loader], "")), load(written(RECORDS[loader], HEADERS[header]))
+    assert bare.batch["loader"] == headed.batch["loader"] == loader
+    assert any(bare.rows.values())
+    assert (bare.rows, bare.ignored) == (headed.rows, headed.ignored)
+    assert len(bare.rejected) == len(headed.rejected)
+
+
+@pytest.mark.parametrize("holder", ["Logstash", "Wazuh"])
+def test_a_line_that_a_collector_holds_may_have_a_header(load, holder):
+    bare = load(written(RECORDS["github"], ""))
+    held = load(written(RECORDS["github"], HEADERS["RFC 3164 with a priority"], HOLDERS[holder]))
+    assert (bare.rows, bare.ignored) == (held.rows, held.ignored)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'GET /?q= {"action": "x"}',
+        'Jul  1 10:00:05 git-1 sshd[1]: Invalid user {"action": "x"} from 192.0.2.1',
+        '<38>1 2026-07-01T10:00:05Z git-1 app 1 - [a@1 b="] {"action": "x"}',
+        '2026-07-01T10:00:00.1Z stdout P {"action": "x"}',
+        '2026-07-01T10:00:05Z git-1 said: a {"action": "x"}',
+    ],
+)
+def test_an_object_behind_other_words_is_none(line):
+    assert without_header(line).partition(" from ")[0] == line.partition(" from ")[0]
+
+
+def test_prose_with_objects_in_it_is_refused(load):
+    with pytest.raises(AssertionError, match="is neither JSON nor CSV nor Parquet, nor lines of text"):
+        load(written(RECORDS["github"], "somebody said "))
+
+
+def test_what_is_cut_among_whole_lines_is_rejected(load):
+    whole = written(RECORDS["github"], HEADERS["CRI"])
+    cut = HEADERS["CRI"].replace(" F ", " P ") + json.dumps(RECORDS["github"][0])[:60] + "\n"
+    loaded = load(whole + cut)
+    assert loaded.rows == load(whole).rows
+    assert len(loaded.rejected) == 1 + len(load(whole).rejected)
