@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from grantlens.loaders.line_header import without_header
+from grantlens.loaders.line_header import cut, without_header
 from tests.loaders import test_github, test_okta
 
 RECORDS = {"github": test_github.SEEDS, "okta": test_okta.EVERY_KIND}
@@ -67,9 +67,33 @@ def test_prose_with_objects_in_it_is_refused(load):
         load(written(RECORDS["github"], "somebody said "))
 
 
-def test_what_is_cut_among_whole_lines_is_rejected(load):
-    whole = written(RECORDS["github"], HEADERS["CRI"])
-    cut = HEADERS["CRI"].replace(" F ", " P ") + json.dumps(RECORDS["github"][0])[:60] + "\n"
-    loaded = load(whole + cut)
-    assert loaded.rows == load(whole).rows
-    assert len(loaded.rejected) == 1 + len(load(whole).rejected)
+def in_docker(text):
+    return json.dumps({"log": text, "stream": "stdout", "time": "2026-07-01T10:00:00Z"}) + "\n"
+
+
+WHOLE = json.dumps(RECORDS["github"][0], separators=(",", ":"))
+CUT = {
+    "CRI flag P": (HEADERS["CRI"], HEADERS["CRI"].replace(" F ", " P ") + WHOLE[:60] + "\n"),
+    "what wrote the header": (HEADERS["RFC 3164"], HEADERS["RFC 3164"] + WHOLE[:60] + "\n"),
+    "Docker": ("", in_docker(WHOLE[:60])),
+}
+
+
+@pytest.mark.parametrize("by", CUT)
+def test_what_is_cut_among_whole_lines_is_rejected_and_the_reason_says_so(load, by):
+    header, part = CUT[by]
+    whole = written(RECORDS["github"], header)
+    if by == "Docker":
+        whole = "".join(in_docker(json.dumps(record) + "\n") for record in RECORDS["github"])
+    plain, loaded = load(whole), load(whole + part)
+    assert loaded.rows == plain.rows
+    assert len(loaded.rejected) == 1 + len(plain.rejected)
+    reason = loaded.rejected[-1]["reason"]
+    assert "only part of a record, cut by" in reason
+    assert by in reason
+
+
+def test_an_object_that_ends_is_not_told_to_be_cut():
+    assert cut(in_docker('{"id": 1}').strip()) is None
+    assert cut('{"log": "{", "stream"') is None
+    assert cut('{"log": {"id": 1}, "stream": "stdout"}') is None

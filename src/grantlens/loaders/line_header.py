@@ -1,5 +1,6 @@
 """The header that syslog, a container runtime or a collector writes before the one JSON object of a line."""
 
+import json
 import re
 
 _ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)"
@@ -15,6 +16,7 @@ _HEADERS = (
     rf"{_ISO}\t[\w.:*-]+\t",  # fluentd's out_file
     r"@cee: ?",
 )
+_PART = re.compile(rf"{_ISO} (?:stdout|stderr) P ", re.ASCII)
 _HEADER = re.compile(rf"(?:{'|'.join(_HEADERS)})(?=\{{)", re.ASCII)
 
 
@@ -30,3 +32,29 @@ def without_header(line: str) -> str:
     """
     header = _HEADER.match(line)
     return line[header.end() :] if header else line
+
+
+def cut(line: str) -> str | None:
+    """Say by what a line was cut that holds only part of a record, None if it does not look like that. It is asked of lines that hold no record.
+
+    Examples
+    --------
+    >>> cut('2026-07-01T10:00:00.1Z stdout P {"id": ')
+    'only part of a record, cut by the container runtime (CRI flag P)'
+    """
+    if _PART.match(line):
+        return "only part of a record, cut by the container runtime (CRI flag P)"
+    if _HEADER.match(line):
+        return "only part of a record, cut by what wrote the header: the object behind it does not end"
+    if line.startswith('{"log":') and (held := _json(line)) and "stream" in held:
+        log = held["log"]
+        if isinstance(log, str) and log.startswith("{") and not log.endswith("\n") and _json(log) is None:
+            return "only part of a record, cut by Docker: `log` ends without an end of line"
+    return None
+
+
+def _json(text: str) -> dict | None:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
