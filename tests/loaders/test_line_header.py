@@ -24,6 +24,9 @@ HOLDERS = {
     "file": lambda line: line,
     "Logstash": lambda line: json.dumps({"@timestamp": "2026-07-01T10:00:05Z", "message": line, "host": {"name": "git-1"}}),
     "Wazuh": lambda line: json.dumps({"agent": {"id": "0"}, "manager": {"name": "m"}, "decoder": {"name": "json"}, "full_log": line}),
+    "journald": lambda line: json.dumps({"__REALTIME_TIMESTAMP": "1782900005000000", "SYSLOG_IDENTIFIER": "audit", "MESSAGE": line}),
+    "GELF": lambda line: json.dumps({"version": "1.1", "host": "git-1", "short_message": line, "timestamp": 1782900005.2}),
+    "GELF, long": lambda line: json.dumps({"version": "1.1", "host": "git-1", "short_message": line[:40], "full_message": line}),
 }  # fmt: skip
 
 
@@ -41,7 +44,7 @@ def test_a_header_changes_nothing_not_even_the_ids(load, loader, header):
     assert len(bare.rejected) == len(headed.rejected)
 
 
-@pytest.mark.parametrize("holder", ["Logstash", "Wazuh"])
+@pytest.mark.parametrize("holder", HOLDERS)
 def test_a_line_that_a_collector_holds_may_have_a_header(load, holder):
     bare = load(written(RECORDS["github"], ""))
     held = load(written(RECORDS["github"], HEADERS["RFC 3164 with a priority"], HOLDERS[holder]))

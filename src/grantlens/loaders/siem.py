@@ -129,6 +129,10 @@ def _inside(record: Mapping) -> Mapping | None:
         data = record.get("data")
         return _object(record.get("full_log")) or (_as_sent(data) if isinstance(data, Mapping) else None)
     # SyslogMessage is what Sentinel's table Syslog keeps of a line.
+    if "__REALTIME_TIMESTAMP" in record:  # journald
+        return _object(record.get("MESSAGE"))
+    if record.keys() >= {"version", "host", "short_message"}:  # GELF
+        return _object(record.get("full_message")) or _object(record["short_message"])
     # `line` alone is a line of a file of text.
     line = record.get("line") if len(record) == 1 else None
     lines = (line, record.get("_raw"), original, record.get("message"), record.get("log"), record.get("SyslogMessage"))
