@@ -1,6 +1,6 @@
 """AWS CloudTrail: what agents call at an MCP gateway of Bedrock AgentCore, with a token of any OAuth server or with a key of AWS.
 
-AWS's page "Understanding Amazon Bedrock AgentCore Gateway CloudTrail events" shows them; `InvokeMcp` is the name from before October 2025.
+AWS's page "Understanding Amazon Bedrock AgentCore Gateway CloudTrail events" shows them; `InvokeMcp` was the name in the preview.
 
 - **Nobody of an account** makes a call with a token (`accountId` is `anonymous`): who calls stands in the claims of the token, which AWS writes
   once it has verified it. A token that was refused has no claims.
