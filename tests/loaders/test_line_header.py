@@ -17,6 +17,8 @@ HEADERS = {
     "RFC 5424 with data": '<38>1 2026-07-01T10:00:05.123Z git-1 audit 812 ID47 [ex@32473 iut="3" x="a \\] {\\"b"][y@1] \ufeff',
     "CRI": "2026-07-01T10:00:00.123456789Z stdout F ",
     "a time alone": "2026-07-01T10:00:00.000Z ",
+    "kubectl with a prefix": "[pod/git-1/audit] ",
+    "kubectl with a prefix and times": "[pod/git-1/audit] 2026-07-01T10:00:00.123456789Z ",
     "docker compose": "git-1  | ",
     "fluentd": "2026-07-01T10:00:05+02:00\tgit.audit\t",
 }

@@ -22,7 +22,8 @@ SAMPLE = 50
 """Records that are looked at to recognise a log."""
 
 _SPACE = " \t\r\n"
-_DATED = re.compile(r"\[\d{4}-\d\d-\d\d[T ]")
+_LINE_MARK = re.compile(r"\[(?:\d{4}-\d\d-\d\d[T ]|pod/[\w.-]+/[\w.-]+\] )")
+"""Begins a line, and no list: a time in brackets, or what `kubectl logs --prefix` writes."""
 _TABLE = re.compile(r"^\[{1,2}[A-Za-z_][\w.-]*\]{1,2}[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 _UNIT = r"(?: \[[^\"{}|\[\],;\t]*\])?"
 """What may stand behind the name of a column: `TimeGenerated [UTC]` in what the Azure portal exports."""
@@ -52,7 +53,7 @@ def shape_of(head: str, whole: bool) -> str:
     if _TABLE.match(text):
         return "unknown"
     if text[0] == "[":
-        return "text" if _DATED.match(text) else "document"
+        return "text" if _LINE_MARK.match(text) else "document"
     if text[0] == "{":
         return _shape_of_objects(text, whole)
     header, newline, _ = text.partition("\n")
