@@ -491,6 +491,30 @@ def test_a_dialect_gives_the_same_rows(load, dialect):
     assert load(mixed).counts() == plain.counts()
 
 
+def subscribed(messages, kind="DATA_MESSAGE"):
+    """Write a page as a subscription of CloudWatch Logs gives it."""
+    stream = {"owner": "111122223333", "logGroup": "/aws/eks/acme/cluster", "logStream": "kube-apiserver-audit-1"}
+    events = [{"id": str(n), "timestamp": 1782900000000, "message": text} for n, text in enumerate(messages)]
+    return json.dumps({"messageType": kind, **stream, "subscriptionFilters": ["all"], "logEvents": events})
+
+
+def unplaced(loaded):
+    """Return the rows without their lines, in one order."""
+    return {log: sorted(repr(row | {"line_no": None}) for row in rows) for log, rows in loaded.rows.items()}
+
+
+@pytest.mark.parametrize("between", ["", "\n"], ids=["as Firehose delivers them", "a line each"])
+def test_pages_of_a_subscription_give_the_same_rows(load, between):
+    texts = [json.dumps(record) for record in EVERY_KIND]
+    plain, other = load(EVERY_KIND), load(between.join([subscribed(texts[:3]), subscribed(texts[3:])]))
+    assert other.batch["loader"] == "kubernetes"
+    assert (plain.counts(), plain.ignored) == (other.counts(), other.ignored)
+    # records of a page on one line are all of that line
+    assert unplaced(plain) == unplaced(other)
+    checked = subscribed(["CWL CONTROL MESSAGE: Checking health of destination Firehose."], "CONTROL_MESSAGE")
+    assert len(load(checked + between + subscribed(texts)).rejected) == len(plain.rejected) + 1
+
+
 @pytest.mark.parametrize("held", [lambda value: value, json.dumps])
 def test_a_table_of_azure_gives_the_same_rows_but_for_whom_was_impersonated(load, held):
     told = [{key: value for key, value in record.items() if key != "impersonatedUser"} for record in EVERY_KIND]

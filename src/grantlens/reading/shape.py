@@ -8,7 +8,7 @@ from typing import Any
 
 WRAPPERS = (
     *("Records", "items", "value", "records", "entries", "data"),
-    *("logs", "result", "results", "events", "activities", "audit_logs", "operation_logs"),
+    *("logs", "result", "results", "events", "activities", "audit_logs", "operation_logs", "logEvents"),
 )
 """Keys under which APIs and collectors wrap an array of records."""
 
