@@ -3,7 +3,8 @@
 from grantlens.relations.grant_life import may_have_ended
 from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
-from grantlens.rules.dormant_grant.examples import FIRES, SILENT, UNDECIDABLE
+from grantlens.rules.dormant_grant.examples import FIRES, SILENT
+from grantlens.rules.dormant_grant.undecidable import UNDECIDABLE
 
 _STANDING = "which grants stand, not whether anybody uses them"
 

@@ -2,8 +2,9 @@
 
 from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
-from grantlens.rules.unused_scope.examples import FIRES, SILENT, UNDECIDABLE
+from grantlens.rules.unused_scope.examples import FIRES, SILENT
 from grantlens.rules.unused_scope.judgement import conclude
+from grantlens.rules.unused_scope.undecidable import UNDECIDABLE
 
 RULE = Rule(
     id="PRV-1",
