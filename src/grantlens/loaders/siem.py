@@ -128,12 +128,11 @@ def _inside(record: Mapping) -> Mapping | None:
     if record.keys() & {"agent", "manager"} and record.keys() & {"decoder", "rule"}:
         data = record.get("data")
         return _object(record.get("full_log")) or (_as_sent(data) if isinstance(data, Mapping) else None)
-    # SyslogMessage is what Sentinel's table Syslog keeps of a line.
     if "__REALTIME_TIMESTAMP" in record:  # journald
         return _object(record.get("MESSAGE"))
     if record.keys() >= {"version", "host", "short_message"}:  # GELF
         return _object(record.get("full_message")) or _object(record["short_message"])
-    # `line` alone is a line of a file of text.
+    # `line` alone is a line of a file of text; SyslogMessage is what Sentinel's table Syslog keeps of one.
     line = record.get("line") if len(record) == 1 else None
     lines = (line, record.get("_raw"), original, record.get("message"), record.get("log"), record.get("SyslogMessage"))
     return next(filter(None, map(_object, lines)), None)

@@ -39,7 +39,7 @@ SELECT line_no,
               OR event_type IN ('AwsServiceEvent', 'AwsVpceEvent') THEN 'AWS service acting for itself'
             ELSE 'call that names no caller of an account' END AS reason
 FROM known
-WHERE meaning IS NULL AND NOT is_use AND NOT is_gateway AND NOT {_UNREAD}
+WHERE meaning IS NULL AND NOT is_use AND NOT {_UNREAD}
 """
 
 _REJECTED = f"""
@@ -51,7 +51,7 @@ SELECT line_no,
 FROM event
 WHERE happened_at IS NULL OR server IS NULL OR logged_name IS NULL
 UNION ALL
-SELECT line_no, 'userIdentity or the request cannot be read' FROM known WHERE meaning IS NULL AND NOT is_use AND NOT is_gateway AND {_UNREAD}
+SELECT line_no, 'userIdentity or the request cannot be read' FROM known WHERE meaning IS NULL AND NOT is_use AND {_UNREAD}
 """
 
 

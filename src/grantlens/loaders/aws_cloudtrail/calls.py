@@ -24,5 +24,5 @@ SELECT line_no, event_id, happened_at AS used_at, received_at, outcome,
             THEN TRY_CAST(TRY_CAST(added.bytesTransferredOut AS DOUBLE) AS BIGINT) END AS response_bytes,
        ip, user_agent, coalesce(recipient, account) AS tenant
 FROM known
-WHERE is_use
+WHERE is_use AND NOT is_gateway
 """

@@ -60,9 +60,9 @@ SELECT *,
             WHEN server = 'sts.amazonaws.com' AND (starts_with(call, 'AssumeRo') OR call IN ('GetSessionToken',
                 'GetFederationToken', 'GetWebIdentityToken')) THEN 'session' END AS meaning,
        {IS_GATEWAY} AS is_gateway,
-       (coalesce(event_type, '') NOT IN ('AwsServiceEvent', 'AwsVpceEvent', 'AwsCloudTrailInsight')
+       is_gateway OR (coalesce(event_type, '') NOT IN ('AwsServiceEvent', 'AwsVpceEvent', 'AwsCloudTrailInsight')
             OR (server = 'sso.amazonaws.com' AND who."type" = 'IdentityCenterUser'))
-           AND coalesce(category, '') <> 'Insight' AND NOT is_gateway
+           AND coalesce(category, '') <> 'Insight'
            AND (token_id IS NOT NULL
                 OR (server <> 'signin.amazonaws.com' AND coalesce(caller, who.onBehalfOf.userId) IS NOT NULL
                     AND coalesce(who."type", '') IN ('IAMUser', 'AssumedRole', 'Root', 'FederatedUser', 'IdentityCenterUser',
