@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from grantlens import detect
-from grantlens.rule.example import consent, logs_from_to, moment, revoked, token, use
+from grantlens.rule.example import consent, three_logs_from_to, moment, revoked, token, use
 
 SCOPES = ["mail.read", "files.read"]
 END = "30 12:00"
@@ -48,7 +48,7 @@ def told(desk):
     def ask(people, **more):
         records = [record for name, days in people.items() for record in of_person(name, days)]
         numbered = [{**record, "event_id": f"e{number}"} for number, record in enumerate(records)]
-        with desk.store(desk.write("log.ndjson", [*numbered, *logs_from_to("01 08:00", "30 23:00")])) as store:
+        with desk.store(desk.write("log.ndjson", [*numbered, *three_logs_from_to("01 08:00", "30 23:00")])) as store:
             (found,) = detect.run(store, ["PRV-2"], until=moment(END), parameters={"quiet_days": QUIET, **more})
         said = {row["subject_id"]: row for row in found.to_dicts()}
         assert len(said) == len(found.to_dicts())
@@ -97,7 +97,7 @@ def test_each_source_has_its_own_grant_of_an_id_and_what_follows_the_window_is_l
             ("silent", silent),
             ("new", [consent("29 08:00", SCOPES, "g-ann")]),
         )
-        for number, record in enumerate((*mine, *logs_from_to("01 08:00", "30 23:00")))
+        for number, record in enumerate((*mine, *three_logs_from_to("01 08:00", "30 23:00")))
     ]
     with desk.store(desk.write("log.ndjson", records)) as store:
         (found,) = detect.run(store, ["PRV-2"], until=moment(END), parameters={"quiet_days": QUIET})
@@ -113,7 +113,7 @@ def test_a_day_on_which_another_scope_permitted_the_call_is_no_day_of_use(desk):
     given = [
         consent("01 08:00", ["files.write", "mail.read"]),
         consent("04 08:00", ["files.read"], event_id="more"),
-        *logs_from_to("01 08:00", "30 23:00"),
+        *three_logs_from_to("01 08:00", "30 23:00"),
     ]
     with desk.store(desk.write("log.ndjson", [*given, *calls, *mail])) as store:
         (found,) = detect.run(store, ["PRV-2"], until=moment(END), parameters={"quiet_days": QUIET})

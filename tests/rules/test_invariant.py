@@ -105,7 +105,7 @@ def accused(store):
 
 
 # A log that shows only some of what there is anyway, as AWS's of what it issues, is not known to be less.
-@pytest.mark.parametrize("share", [0.1, 0.5])
+@pytest.mark.parametrize("share", [0, 0.1, 0.5])
 @pytest.mark.parametrize("log", ["issuance", "usage", "revocation"])
 def test_a_log_that_is_shown_in_part_accuses_nobody_whom_the_whole_does_not_accuse(sample_store, tmp_path, log, share):
     (written,) = sample_store.export(tmp_path / "all.ndjson")
@@ -123,4 +123,4 @@ def test_a_log_that_is_shown_in_part_accuses_nobody_whom_the_whole_does_not_accu
         told = accused(store)
     whole = accused(sample_store)
     assert told - whole == set()
-    assert len(told & whole) > 30
+    assert len(told & whole) > 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from grantlens.analysis.gamma_poisson import rule_of_three
 from grantlens.wording import chance, plural
 
-MAYBE_OVER = "The revocation log does not show all the time since: that the grant ended may be missing."
+MAYBE_OVER = "No revocation log shows all the time since: that the grant ended may be missing."
 
 
 @dataclass(frozen=True)

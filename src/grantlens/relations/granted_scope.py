@@ -9,7 +9,7 @@ RELATION = Relation(
     "seen (exposure), which ends with the grant, in how many sessions, how often it was used, and how much of the grant's calls a "
     "catalogue can judge. refreshes are those of the grant while it stood, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then, and lacks says which are missing, where that is known; always_logged tells that none of those that the scope permits can be, as scope_time has it. unclear is true where "
     "no log says whether it was held on, and was used: what the grant holds is not known from a later moment on, until held_until at the latest. Where it is known "
-    "again, only what is held since then counts. maybe_over is true where the revocation log is there, but has a gap or shows only some of all since the last sign that the grant stood, so that its end may be missing. join_key is the weakest key by which a call or the issuance came to the grant.",
+    "again, only what is held since then counts. maybe_over is true where it is not shown_standing: its end may be missing. join_key is the weakest key by which a call or the issuance came to the grant.",
     f"""
 -- A client whose last token expired may be given another: what it holds stands. A key that expired, or a last token that was revoked, is over.
 WITH ended AS (
@@ -187,28 +187,9 @@ refreshed AS (
     -- Nor does a refresh show a need when the grant was over.
     ANTI JOIN grant_end e ON e.source = f.source AND e.grant_id = f.grant_id AND e.certain_from < f.surely_at AND e.reopened_at > f.issued_at
     GROUP BY source, grant_id
-),
-standing AS (
-    SELECT source, grant_id, max(seen_at) AS stood_at
-    FROM (
-        SELECT source, grant_id, valid_from AS seen_at FROM grant_state WHERE valid_from < $until
-        UNION ALL
-        SELECT source, grant_id, last_used_at FROM call WHERE grant_id IS NOT NULL
-        UNION ALL
-        SELECT source, grant_id, issued_at FROM own_token WHERE issued_at < $until
-    )
-    GROUP BY source, grant_id
-),
--- Few things end: before the first and after the last record of the log of ends nothing says that one is missing, as a gap does.
-end_shown AS (
-    SELECT h.source, h.grant_id, bool_or(NOT c.in_part AND c.open_from <= s.stood_at AND c.open_until >= $until) AS whole
-    FROM (SELECT DISTINCT source, tenant, grant_id FROM held) h
-    JOIN standing s ON s.source = h.source AND s.grant_id = h.grant_id
-    JOIN covered_time c ON c.source = h.source AND c.tenant IS NOT DISTINCT FROM h.tenant AND c.log = 'revocation'
-    GROUP BY h.source, h.grant_id
 )
 SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id, h.scope,
-       h.held_from, h.held_until, h.unclear, h.held_until >= $until AND NOT coalesce(e.whole, true) AS maybe_over,
+       h.held_from, h.held_until, h.unclear, h.held_until >= $until AND e.grant_id IS NULL AS maybe_over,
        coalesce(v.covered_us, 0) / 86400e6 AS exposure_days,
        coalesce(v.covered_us, 0) / nullif(h.held_us, 0) AS coverage_share,
        CASE WHEN m.by_pair OR h.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
@@ -235,7 +216,7 @@ LEFT JOIN stray y ON y.source = h.source AND y.grant_id = h.grant_id
 LEFT JOIN used u ON u.source = h.source AND u.grant_id = h.grant_id AND u.scope = h.scope
 LEFT JOIN session t ON t.source = h.source AND t.grant_id = h.grant_id AND t.scope = h.scope
 LEFT JOIN refreshed f ON f.source = h.source AND f.grant_id = h.grant_id
-LEFT JOIN end_shown e ON e.source = h.source AND e.grant_id = h.grant_id
+LEFT JOIN shown_standing e ON e.source = h.source AND e.grant_id = h.grant_id
 LEFT JOIN opening_record r ON r.source = h.source AND r.grant_id = h.grant_id
 """,
     needs=(
@@ -256,8 +237,8 @@ LEFT JOIN opening_record r ON r.source = h.source AND r.grant_id = h.grant_id
         "tenant_token",
         "opening_record",
         "grant_end",
-        "covered_time",
         "clock_error",
+        "shown_standing",
     ),
     windowed=True,
 )

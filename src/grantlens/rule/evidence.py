@@ -10,6 +10,10 @@ from dataclasses import dataclass, field, replace
 ISSUE_USE = ("issuance", "usage")
 ISSUE_END = ("issuance", "revocation")
 USE_END = ("usage", "revocation")
+ALL_THREE = ("issuance", "usage", "revocation")
+
+END_UNSEEN = "whether the grant still stands: no log shows all ends"
+"""What is left open where silence of the revocation log says nothing."""
 
 WORKED = "usage.outcome=success"
 """Calls that worked are logged, not only those that were refused."""
@@ -194,8 +198,6 @@ def scopes_of_a_call(*brought: str, says: tuple[str, ...] = ()) -> tuple[Way, ..
 _BY_GRANT = (
     "judged by the scopes of the grant, not of the token; undecided while client and subject hold several grants"
 )
-
-ALL_THREE = ("issuance", "usage", "revocation")
 
 
 def after_the_end(says: tuple[str, ...] = (), *, of_a_grant: bool = False) -> Evidence:

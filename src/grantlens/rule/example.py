@@ -7,7 +7,7 @@ the time of day in UTC. The client `bystander` only keeps the logs going; findin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -337,3 +337,16 @@ def logs_from_to(first: str, last: str) -> tuple[dict[str, Any], ...]:
         use(first, "GET /v1/status", "t-bystander", "jobs.example", client_id=BYSTANDER, subject_id=None),
         use(last, "GET /v1/status", "t-bystander", "jobs.example", client_id=BYSTANDER, subject_id=None),
     )
+
+
+def three_logs_from_to(first: str, last: str) -> tuple[dict[str, Any], ...]:
+    """Write the same, and an end of another of its grants: without a log of ends nothing shows that a grant still stands."""
+    return (
+        *logs_from_to(first, last),
+        revoked(first, "grant", client_id=BYSTANDER, grant_id="g-of-old", event_id="r-of-old"),
+    )
+
+
+def without_ends(records: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Return the records but for those of the revocation log."""
+    return tuple(record for record in records if record["log"] != "revocation")

@@ -3,8 +3,18 @@
 from typing import Any
 
 from grantlens.catalogue.optional import lacks
-from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rule.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, revoked, token, use
+from grantlens.rule.evidence import ALL_KINDS, ALL_THREE, END_UNSEEN, ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.example import (
+    BYSTANDER,
+    IN_PART,
+    Example,
+    consent,
+    revoked,
+    three_logs_from_to,
+    token,
+    use,
+    without_ends,
+)
 from grantlens.rule.rule import Parameter, Rule
 
 
@@ -14,14 +24,14 @@ def _users_made(scope: str) -> tuple[dict[str, Any], ...]:
     records = (
         consent("01 08:00", [scope]),
         *(use(f"{day:02} 09:00", "", None, "iam.amazonaws.com", **made) for day in range(1, 31)),
-        *logs_from_to("01 08:00", "31 23:00"),
+        *three_logs_from_to("01 08:00", "31 23:00"),
     )
     return tuple({**record, "source": "aws_cloudtrail"} for record in records)
 
 
 RULE = Rule(
     id="PRV-4",
-    version=16,
+    version=17,
     name="broader_than_needed",
     key=("grant_id", "scope"),
     question="For which used scopes would a narrower one have been enough for every call seen?",
@@ -41,14 +51,22 @@ RULE = Rule(
     rests_on=Evidence(
         (
             Way(
+                ALL_THREE,
+                {ISSUE_USE: PAIR},
+                ("issuance.scopes", WORKED, ALL_KINDS),
+                silence=("usage", "revocation"),
+                brought=("catalogue",),
+            ),
+        ),
+        (
+            Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},
                 ("issuance.scopes", WORKED, ALL_KINDS),
                 silence=("usage",),
                 brought=("catalogue",),
+                leaves_open=END_UNSEEN,
             ),
-        ),
-        (
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},
@@ -83,7 +101,7 @@ SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'exposure_days': round(exposure_days, 6),
            'reason': CASE WHEN unclear THEN 'a later record of the grant does not say which scopes are left: it may have needed more since'
                           WHEN in_part THEN 'the usage log shows only some of the calls: others may have needed more' || coalesce('; ' || lacks, '')
-                          WHEN maybe_over THEN 'the revocation log does not show all the time since: that the grant ended may be missing'
+                          WHEN maybe_over THEN 'no revocation log shows all the time since: that the grant ended may be missing'
                           WHEN NOT enough THEN 'watched too short, or too little of it could be judged' END}) AS detail,
        join_key, firsts, lasts, [opening] AS records,
        'usage' AS about_log, held_from AS about_from, held_until AS about_until
@@ -95,7 +113,7 @@ FROM proposal
             (
                 consent("01 08:00", ["mail.write"]),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
             (
                 {
@@ -112,7 +130,7 @@ FROM proposal
                 consent("01 08:00", ["mail.write"]),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 30)),
                 use("30 09:00", "GET /v1/messages/7", None),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
             ({"verdict": "violation", "join_key": "client_subject", "detail": {"uses": 30}},),
         ),
@@ -121,7 +139,7 @@ FROM proposal
             (
                 *(token(f"{day:02} 08:00", f"t{day}", ["mail.write"], f"{day:02} 10:00") for day in range(1, 31)),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", f"t{day}") for day in range(1, 31)),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
             ({"verdict": "violation", "scopes": ["mail.write"], "detail": {"replacement": "mail.read", "uses": 30}},),
         ),
@@ -147,7 +165,7 @@ FROM proposal
                 use("01 09:30", "DELETE /v1/messages/7"),
                 token("01 09:00", "t2", None, grant_id="g-all", subject_id="bob"),
                 use("01 10:00", "GET /v1/messages/7", "t2", subject_id="bob"),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
         ),
         *(
@@ -157,7 +175,7 @@ FROM proposal
                     consent("01 08:00", ["mail.write"]),
                     *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
                     revoked("31 08:00", "grant", kind=kind, scopes_removed=["mail.write"]),
-                    *logs_from_to("01 08:00", "31 23:00"),
+                    *three_logs_from_to("01 08:00", "31 23:00"),
                 ),
             )
             for kind in ("revoke", "downgrade")
@@ -169,7 +187,7 @@ FROM proposal
                     token("01 08:00", "t1", ["mail.write"], expiry, kind="credential", token_kind="api_key"),
                     *(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in range(1, 31)),
                     *end,
-                    *logs_from_to("01 08:00", "31 23:00"),
+                    *three_logs_from_to("01 08:00", "31 23:00"),
                 ),
             )
             for how, expiry, end in (("expired", "31 08:00", ()), ("was deleted", None, (revoked("31 08:00"),)))
@@ -180,7 +198,7 @@ FROM proposal
                 consent("01 08:00", ["mail.write"]),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
                 use("12 10:00", "DELETE /v1/messages/7", None, grant_id="g1", status=204),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
         ),
         Example(
@@ -190,7 +208,7 @@ FROM proposal
                 token("01 08:01", "t1", ["mail.write"], "01 10:00"),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
                 use("12 10:00", "DELETE /v1/messages/7", status=204),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
         ),
         Example(
@@ -198,7 +216,7 @@ FROM proposal
             (
                 consent("01 08:00", ["mail.write", "mail.read"]),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
         ),
         Example(
@@ -211,7 +229,7 @@ FROM proposal
                     use(f"{day:02} 09:10", "GET /v1/files/7", None, "files.example", grant_id="g1")
                     for day in range(1, 31)
                 ),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
         ),
         Example(
@@ -222,7 +240,7 @@ FROM proposal
                     use(f"{day:02} 09:00", "GET /v1/jobs/7", None, "jobs.example", grant_id="g1")
                     for day in range(1, 31)
                 ),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
         ),
         Example(
@@ -231,17 +249,36 @@ FROM proposal
                 consent("01 08:00", ["mail.write"]),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
                 use("12 10:00", "POST /v1/messages", None, grant_id="g1", status=202),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
         ),
     ),
     undecidable=(
         Example(
+            "there is no log of revocations, so that nothing shows that the grant still stands",
+            without_ends(
+                (
+                    consent("01 08:00", ["mail.write"]),
+                    *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                    *three_logs_from_to("01 08:00", "31 23:00"),
+                )
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "scopes": ["mail.write"],
+                    "detail": {
+                        "reason": "no revocation log shows all the time since: that the grant ended may be missing"
+                    },
+                },
+            ),
+        ),
+        Example(
             "the log of revocations shows only some of them, and so does not show that the grant still stands",
             (
                 consent("01 08:00", ["mail.write"]),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
                 revoked("02 08:00", "grant", client_id=BYSTANDER, grant_id="other"),
             ),
             (
@@ -249,7 +286,7 @@ FROM proposal
                     "verdict": "indeterminate",
                     "scopes": ["mail.write"],
                     "detail": {
-                        "reason": "the revocation log does not show all the time since: that the grant ended may be missing"
+                        "reason": "no revocation log shows all the time since: that the grant ended may be missing"
                     },
                 },
             ),
@@ -261,7 +298,7 @@ FROM proposal
                 consent("01 08:00", ["mail.write"]),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
                 consent("30 12:00", None, kind="change"),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
             (
                 {
@@ -278,7 +315,7 @@ FROM proposal
             (
                 consent("01 08:00", ["mail.write"]),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
             (
                 {
@@ -295,7 +332,7 @@ FROM proposal
                 for record in (
                     consent("01 08:00", ["mail.write"]),
                     *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
-                    *logs_from_to("01 08:00", "31 23:00"),
+                    *three_logs_from_to("01 08:00", "31 23:00"),
                 )
             ),
             (
@@ -312,7 +349,7 @@ FROM proposal
             (
                 consent("01 08:00", ["mail.write"]),
                 use("01 09:00", "GET /v1/messages/7", None, grant_id="g1"),
-                *logs_from_to("01 08:00", "03 08:00"),
+                *three_logs_from_to("01 08:00", "03 08:00"),
             ),
             ({"verdict": "indeterminate", "detail": {"replacement": "mail.read"}},),
         ),

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.catalogue.optional import lacks
-from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rule.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, revoked, token, use
+from grantlens.rule.evidence import ALL_KINDS, ALL_THREE, END_UNSEEN, ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.example import (
+    BYSTANDER,
+    IN_PART,
+    Example,
+    consent,
+    revoked,
+    three_logs_from_to,
+    token,
+    use,
+    without_ends,
+)
 from grantlens.rule.rule import Parameter, Rule
 
 
@@ -17,7 +27,7 @@ def _work(*files: int, reads: range = range(1, 31), **more: Any) -> tuple[dict[s
         token("01 08:01", "t1", ["mail.read", "files.read"]),
         *(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in reads),
         *(use(f"{day:02} 09:05", "GET /v1/files/7", server="files.example", **more) for day in files),
-        *logs_from_to("01 08:00", "30 23:00"),
+        *three_logs_from_to("01 08:00", "30 23:00"),
     )
 
 
@@ -29,14 +39,14 @@ def _users_made(scope: str) -> tuple[dict[str, Any], ...]:
         token("01 08:01", "t1", ["mail.read", scope]),
         *(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in range(1, 31)),
         *(use(f"{day:02} 09:05", "", server="iam.amazonaws.com", **made) for day in (1, 3, 5, 7, 9)),
-        *logs_from_to("01 08:00", "30 23:00"),
+        *three_logs_from_to("01 08:00", "30 23:00"),
     )
     return tuple({**record, "source": "aws_cloudtrail"} for record in records)
 
 
 RULE = Rule(
     id="PRV-2",
-    version=13,
+    version=14,
     name="dormant_scope",
     key=("grant_id", "scope"),
     question="Which scopes were used, and then no more, though the client worked on?",
@@ -68,11 +78,21 @@ RULE = Rule(
     rests_on=Evidence(
         (
             Way(
+                ALL_THREE,
+                {ISSUE_USE: PAIR},
+                ("issuance.scopes", WORKED, ALL_KINDS),
+                silence=("usage", "revocation"),
+                brought=("catalogue",),
+            ),
+        ),
+        (
+            Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},
                 ("issuance.scopes", WORKED, ALL_KINDS),
                 silence=("usage",),
                 brought=("catalogue",),
+                leaves_open=END_UNSEEN,
             ),
         ),
     ),
@@ -146,7 +166,7 @@ judged AS (
                 WHEN q.in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing' || coalesce('; ' || q.lacks, '')
                 WHEN share < $min_coverage THEN 'the usage log does not cover the silence'
                 WHEN q.map_share < $min_map THEN 'too many calls of the grant are known to no catalogue, and may have used it'
-                WHEN q.maybe_over THEN 'the revocation log does not show all the time since: that the grant ended may be missing' END AS why_unknown
+                WHEN q.maybe_over THEN 'no revocation log shows all the time since: that the grant ended may be missing' END AS why_unknown
     FROM quiet q
     LEFT JOIN rhythm r ON r.source = q.source AND r.grant_id = q.grant_id AND r.scope = q.scope
     LEFT JOIN seen v ON v.source = q.source AND v.grant_id = q.grant_id AND v.scope = q.scope
@@ -246,7 +266,7 @@ FROM judged
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in range(1, 30)),
                 *(use(f"{day:02} 09:05", "GET /v1/files/7", server="files.example") for day in (1, 3, 5, 7, 9)),
                 revoked("30 08:00"),
-                *logs_from_to("01 08:00", "31 23:00"),
+                *three_logs_from_to("01 08:00", "31 23:00"),
             ),
             parameters={"quiet_days": 10},
         ),
@@ -262,6 +282,20 @@ FROM judged
     ),
     undecidable=(
         Example(
+            "there is no log of revocations, so that nothing shows that the grant still stands",
+            without_ends(_work(1, 3, 5, 7, 9, reads=range(1, 30))),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "scopes": ["files.read"],
+                    "detail": {
+                        "reason": "no revocation log shows all the time since: that the grant ended may be missing"
+                    },
+                },
+            ),
+            parameters={"quiet_days": 10},
+        ),
+        Example(
             "the log of revocations shows only some of them, and so does not show that the grant still stands",
             (
                 *_work(1, 3, 5, 7, 9, reads=range(1, 30)),
@@ -272,7 +306,7 @@ FROM judged
                     "verdict": "indeterminate",
                     "scopes": ["files.read"],
                     "detail": {
-                        "reason": "the revocation log does not show all the time since: that the grant ended may be missing"
+                        "reason": "no revocation log shows all the time since: that the grant ended may be missing"
                     },
                 },
             ),

@@ -1,16 +1,22 @@
 """PRV-3: grants that nobody uses and that live on."""
 
 from grantlens.relations.grant_life import may_have_ended
-from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, Evidence, Way
+from grantlens.rule.evidence import ALL_KINDS, ALL_THREE, END_UNSEEN, ISSUE_USE, PAIR, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.dormant_grant.examples import FIRES, SILENT
 from grantlens.rules.dormant_grant.undecidable import UNDECIDABLE
 
-_STANDING = "which grants stand, not whether anybody uses them"
+_STANDING = "which grants were given, not whether anybody uses them"
+_OFFLINE = "only of grants with offline_access"
+
+
+def _way(refreshable: str, leaves_open: str = "", logs: tuple[str, ...] = ALL_THREE) -> Way:
+    return Way(logs, {ISSUE_USE: PAIR}, (refreshable, ALL_KINDS), silence=logs[1:], leaves_open=leaves_open)
+
 
 RULE = Rule(
     id="PRV-3",
-    version=19,
+    version=20,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -34,7 +40,7 @@ RULE = Rule(
         "anybodys_end",
         "token_life",
         "watched_time",
-        "covered_time",
+        "shown_standing",
         "protocol_scope",
         "uncalled_grant",
     ),
@@ -44,17 +50,10 @@ RULE = Rule(
     ),
     # Nobody used the grant: an absence, of the grant as a whole.
     rests_on=Evidence(
+        (_way("issuance.token_kind=refresh"), _way("issuance.scopes", f"{_OFFLINE}: no refresh token is named")),
         (
-            Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.token_kind=refresh", ALL_KINDS), silence=("usage",)),
-            Way(
-                ISSUE_USE,
-                {ISSUE_USE: PAIR},
-                ("issuance.scopes", ALL_KINDS),
-                silence=("usage",),
-                leaves_open="only of grants with offline_access: no refresh token is named",
-            ),
-        ),
-        (
+            _way("issuance.token_kind=refresh", END_UNSEEN, ISSUE_USE),
+            _way("issuance.scopes", f"{_OFFLINE}, and {END_UNSEEN}", ISSUE_USE),
             Way(("issuance",), says=("issuance.token_kind=refresh",), leaves_open=_STANDING),
             Way(("issuance",), says=("issuance.scopes",), leaves_open=_STANDING),
         ),
@@ -202,21 +201,14 @@ seen AS (
     JOIN watched_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant
     GROUP BY s.source, s.grant_id
 ),
--- Few things end: before the first and after the last record of the log of ends nothing says that one is missing, as a gap does.
-end_shown AS (
-    SELECT s.source, s.grant_id, bool_or(NOT c.in_part AND c.open_from <= greatest(s.silent_from, s.last_refresh_at) AND c.open_until >= $until) AS whole
-    FROM silent s
-    JOIN covered_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant AND c.log = 'revocation'
-    GROUP BY s.source, s.grant_id
-),
 judged AS (
-    SELECT s.*, NOT coalesce(h.whole, true) AS maybe_over, e.grant_id IS NOT NULL AS is_uncalled, o.record, g.status, coalesce(v.in_part, false) AS in_part, v.lacks,
+    SELECT s.*, h.grant_id IS NULL AS maybe_over, e.grant_id IS NOT NULL AS is_uncalled, o.record, g.status, coalesce(v.in_part, false) AS in_part, v.lacks,
            -- A log that begins later shows no longer silence than since then.
            floor((epoch_us($until) - epoch_us(greatest(s.silent_from, v.seen_from))) / 86400e6)::BIGINT AS silent_days,
            coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(s.judged_from)) AS share
     FROM silent s
     LEFT JOIN seen v ON v.source = s.source AND v.grant_id = s.grant_id
-    LEFT JOIN end_shown h ON h.source = s.source AND h.grant_id = s.grant_id
+    LEFT JOIN shown_standing h ON h.source = s.source AND h.grant_id = s.grant_id
     LEFT JOIN opening_record o ON o.source = s.source AND o.grant_id = s.grant_id
     LEFT JOIN registered_client g ON g.client_id = s.client_id
     LEFT JOIN uncalled_grant e ON e.source = s.source AND e.grant_id = s.grant_id
@@ -239,9 +231,9 @@ SELECT CASE WHEN doubt IS NOT NULL OR untold OR coalesce(strays, false) OR share
                           WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which the log tells the grant'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing' || coalesce('; ' || lacks, '')
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence'
-                          WHEN maybe_over THEN 'the revocation log does not show all the time since: that the grant ended may be missing'
                           WHEN only_signs_in THEN 'it authorises no operation, so no call can show its use'
-                          WHEN is_uncalled THEN 'no call at what it was given for is logged, by anybody: the usage log may not be that of this server' END}) AS detail,
+                          WHEN is_uncalled THEN 'no call at what it was given for is logged, by anybody: the usage log may not be that of this server'
+                          WHEN maybe_over THEN 'no revocation log shows all the time since: that the grant ended may be missing' END}) AS detail,
        CASE WHEN by_pair OR grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
        CASE WHEN last_no IS NOT NULL THEN [last_no] END AS lasts, CASE WHEN last_usage_id IS NOT NULL THEN [last_usage_id] END AS calls,
        [record] AS records,

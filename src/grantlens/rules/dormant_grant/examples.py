@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grantlens.rule.example import BYSTANDER, Example, consent, logs_from_to, refreshed, revoked, token, use
+from grantlens.rule.example import BYSTANDER, Example, consent, refreshed, revoked, three_logs_from_to, token, use
 
 FILES = (
     consent("01 08:00", ["mail.read", "offline_access"], audience=["https://files.example/"]),
@@ -30,7 +30,7 @@ FIRES = (
             {**record, "source": "aws_cloudtrail"}
             for record in (
                 STANDS,
-                *logs_from_to("01 08:00", "20 08:00"),
+                *three_logs_from_to("01 08:00", "20 08:00"),
                 *(use(when, "", "t-bystander", "s3.amazonaws.com", **_READ) for when in ("01 08:00", "20 08:00")),
             )
         ),
@@ -43,7 +43,7 @@ FIRES = (
             *FILES,
             consent("01 09:00", ["mail.read"], "g9", client_id="other", subject_id="bob"),
             use("02 09:00", "GET /v1/messages/7", None, "files.example", **_OTHER),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         ({"verdict": "violation", "grant_id": "g1"},),
         parameters={"dormant_days": 10},
@@ -55,7 +55,7 @@ FIRES = (
             token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
             use("02 09:00", "GET /v1/messages/7", None, grant_id="g1"),
             refreshed("18 09:00", "t2", "rt1", ["mail.read"], "18 10:00"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         (
             {
@@ -72,7 +72,7 @@ FIRES = (
         (
             consent("01 08:00", ["mail.read", "offline_access"]),
             use("19 09:00", "GET /v1/messages/7", None, grant_id="g1", status=403),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         ({"verdict": "violation", "detail": {"last_used_at": None}},),
         parameters={"dormant_days": 10},
@@ -83,7 +83,7 @@ FIRES = (
             consent("01 08:00", ["mail.read", "offline_access"]),
             token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
             use("02 09:00", "GET /v1/messages/7", None, grant_id="g1"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         (
             {
@@ -101,7 +101,7 @@ FIRES = (
         (
             consent("01 08:00", ["mail.read", "offline_access"]),
             token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         ({"verdict": "violation", "severity": "critical", "detail": {"retired": True, "last_used_at": None}},),
         register=({"client_id": "app", "status": "retired"},),
@@ -114,7 +114,7 @@ SIGN_IN = consent("01 08:00", ["openid", "profile", "offline_access"])
 SILENT = (
     Example(
         "a change of the grant tells all that it holds from then on, and offline_access is not among it",
-        (STANDS, consent("03 08:00", ["mail.read"], kind="change"), *logs_from_to("01 08:00", "20 08:00")),
+        (STANDS, consent("03 08:00", ["mail.read"], kind="change"), *three_logs_from_to("01 08:00", "20 08:00")),
         (),
         parameters={"dormant_days": 10},
     ),
@@ -123,7 +123,7 @@ SILENT = (
         (
             SIGN_IN,
             token("19 08:00", "t1", ["openid", "profile"], "19 09:00"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         parameters={"dormant_days": 10},
     ),
@@ -134,7 +134,7 @@ SILENT = (
             consent("01 08:30", ["mail.send"]),
             token("01 09:00", "t1", None),
             use("19 09:30", "GET /v1/messages/7"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         parameters={"dormant_days": 10},
     ),
@@ -145,7 +145,7 @@ SILENT = (
             use("02 09:00", "GET /v1/messages/7", None, grant_id="g1"),
             revoked("14 08:00", "grant"),
             consent("15 08:00", ["mail.read", "offline_access"]),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         parameters={"dormant_days": 10},
     ),
@@ -155,7 +155,7 @@ SILENT = (
             consent("01 08:00", ["mail.read", "offline_access"]),
             token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
             revoked("02 08:00", "grant"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         parameters={"dormant_days": 10},
     ),
@@ -165,7 +165,7 @@ SILENT = (
             consent("01 08:00", ["mail.read", "offline_access"]),
             token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
             use("19 09:00", "GET /v1/messages/7", None, grant_id="g1"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         parameters={"dormant_days": 10},
     ),
@@ -175,7 +175,7 @@ SILENT = (
             consent("01 08:00", ["mail.read", "offline_access"]),
             token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
             use("15 09:00", "GET /v1/messages/7", None, grant_id="g1"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         parameters={"dormant_days": 10},
         since="19 00:00",
@@ -185,7 +185,7 @@ SILENT = (
         (
             consent("01 08:00", ["mail.read", "offline_access"]),
             token("01 08:01", "rt1", ["mail.read"], "05 08:00", token_kind="refresh"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         parameters={"dormant_days": 10},
     ),
@@ -196,7 +196,7 @@ SILENT = (
             token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
             refreshed("01 09:00", "rt2", "rt1", ["mail.read"], token_kind="refresh"),
             revoked("02 08:00", token_id="rt1"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         parameters={"dormant_days": 10},
     ),
@@ -205,7 +205,7 @@ SILENT = (
         (
             consent("15 08:00", ["mail.read", "offline_access"]),
             token("15 08:01", "rt1", ["mail.read"], token_kind="refresh"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         parameters={"dormant_days": 10},
     ),

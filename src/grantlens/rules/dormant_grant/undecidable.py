@@ -1,24 +1,44 @@
 """Small logs of which PRV-3 cannot tell whether a live grant went unused, and why."""
 
 from grantlens.catalogue.optional import lacks
-from grantlens.rule.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import (
+    BYSTANDER,
+    IN_PART,
+    Example,
+    consent,
+    revoked,
+    three_logs_from_to,
+    token,
+    use,
+    without_ends,
+)
 from grantlens.rules.dormant_grant.examples import FILES, SIGN_IN, STANDS
 
 UNDECIDABLE = (
     Example(
+        "there is no log of revocations, so that nothing shows that the grant still stands",
+        (STANDS, *without_ends(three_logs_from_to("01 08:00", "20 08:00"))),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {"reason": "no revocation log shows all the time since: that the grant ended may be missing"},
+            },
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
         "the log of revocations shows only some of them, and so does not show that the grant still stands",
         (
             STANDS,
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
             revoked("02 08:00", "grant", client_id=BYSTANDER, grant_id="other"),
         ),
         (
             {
                 "verdict": "indeterminate",
                 "grant_id": "g1",
-                "detail": {
-                    "reason": "the revocation log does not show all the time since: that the grant ended may be missing"
-                },
+                "detail": {"reason": "no revocation log shows all the time since: that the grant ended may be missing"},
             },
         ),
         parameters={"dormant_days": 10},
@@ -26,7 +46,7 @@ UNDECIDABLE = (
     ),
     Example(
         "a change of the grant does not say which scopes it left: it may be without offline_access",
-        (STANDS, consent("03 08:00", None, kind="change"), *logs_from_to("01 08:00", "20 08:00")),
+        (STANDS, consent("03 08:00", None, kind="change"), *three_logs_from_to("01 08:00", "20 08:00")),
         (
             {
                 "verdict": "indeterminate",
@@ -39,7 +59,7 @@ UNDECIDABLE = (
     ),
     Example(
         "what it was given for is called by nobody in this log",
-        (*FILES, *logs_from_to("01 08:00", "20 08:00")),
+        (*FILES, *three_logs_from_to("01 08:00", "20 08:00")),
         (
             {
                 "verdict": "indeterminate",
@@ -56,7 +76,7 @@ UNDECIDABLE = (
         (
             SIGN_IN,
             token("02 08:00", "t1", ["openid", "profile"], "02 09:00"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         (
             {
@@ -72,7 +92,7 @@ UNDECIDABLE = (
         (
             consent("01 08:00", ["mail.read", "offline_access"]),
             revoked("03 09:00", "client", tenant="one"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         (
             {
@@ -90,7 +110,7 @@ UNDECIDABLE = (
         (
             consent("01 08:00", ["mail.read", "offline_access"]),
             revoked("03 09:00", "grant", grant_id=None, subject_id=None),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         (
             {
@@ -108,7 +128,7 @@ UNDECIDABLE = (
         (
             consent("01 08:00", ["mail.read", "offline_access"]),
             token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         (
             {
@@ -127,7 +147,7 @@ UNDECIDABLE = (
             consent("01 08:00", ["mail.send"], "g2"),
             token("19 09:00", "t1", ["mail.read"], "19 10:00", grant_id=None),
             use("19 09:05", "GET /v1/messages/7"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         (
             {
@@ -145,7 +165,7 @@ UNDECIDABLE = (
         (
             consent("01 08:00", ["mail.read", "offline_access"]),
             use("19 09:00", "GET /v1/messages/7", "t-unseen"),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         (
             {
@@ -163,7 +183,7 @@ UNDECIDABLE = (
         (
             consent("01 08:00", ["mail.read", "offline_access"]),
             use("19 09:00", "GET /v1/messages/7", None, subject_id=None),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         ({"verdict": "indeterminate", "grant_id": "g1"},),
         parameters={"dormant_days": 10},
@@ -175,7 +195,7 @@ UNDECIDABLE = (
             token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
             consent("01 08:00", ["mail.read"], "g2"),
             use("19 09:00", "GET /v1/messages/7", None),
-            *logs_from_to("01 08:00", "20 08:00"),
+            *three_logs_from_to("01 08:00", "20 08:00"),
         ),
         ({"verdict": "indeterminate", "grant_id": "g1"},),
         parameters={"dormant_days": 10},
@@ -183,7 +203,7 @@ UNDECIDABLE = (
     *(
         Example(
             f"{where}: whoever does nothing else is not seen in it",
-            tuple({**record, "source": source} for record in (STANDS, *logs_from_to("01 08:00", "20 08:00"))),
+            tuple({**record, "source": source} for record in (STANDS, *three_logs_from_to("01 08:00", "20 08:00"))),
             (
                 {
                     "verdict": "indeterminate",

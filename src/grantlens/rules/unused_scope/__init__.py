@@ -1,6 +1,6 @@
 """PRV-1: granted scopes that nobody needed."""
 
-from grantlens.rule.evidence import ALL_KINDS, ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.evidence import ALL_KINDS, ALL_THREE, END_UNSEEN, ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.unused_scope.examples import FIRES, SILENT
 from grantlens.rules.unused_scope.judgement import conclude
@@ -8,7 +8,7 @@ from grantlens.rules.unused_scope.undecidable import UNDECIDABLE
 
 RULE = Rule(
     id="PRV-1",
-    version=18,
+    version=19,
     name="unused_scope",
     key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
@@ -31,14 +31,22 @@ RULE = Rule(
     rests_on=Evidence(
         (
             Way(
+                ALL_THREE,
+                {ISSUE_USE: PAIR},
+                ("issuance.scopes", WORKED, ALL_KINDS),
+                silence=("usage", "revocation"),
+                brought=("catalogue",),
+            ),
+        ),
+        (
+            Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},
                 ("issuance.scopes", WORKED, ALL_KINDS),
                 silence=("usage",),
                 brought=("catalogue",),
+                leaves_open=END_UNSEEN,
             ),
-        ),
-        (
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.rule.example import BYSTANDER, Example, consent, logs_from_to, refreshed, token, use
+from grantlens.rule.example import BYSTANDER, Example, consent, refreshed, three_logs_from_to, token, use
 
 
 def files_read(when: str) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def trail(scope: str, operation: str, *more: Mapping[str, Any]) -> tuple[dict[st
             for n in range(48)
             for day in range(1, 29, 3)
         ),
-        *logs_from_to("01 08:00", "31 23:00"),
+        *three_logs_from_to("01 08:00", "31 23:00"),
         *more,
     )
     return tuple({**record, "source": "aws_cloudtrail"} for record in records)
@@ -40,7 +40,7 @@ WORK = (
     token("01 08:01", "t1", ["mail.write", "files.read"]),
     *(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in range(1, 31)),
     *(use(f"{day:02} 09:05", "DELETE /v1/messages/7", status=204) for day in range(1, 31)),
-    *logs_from_to("01 08:00", "31 23:00"),
+    *three_logs_from_to("01 08:00", "31 23:00"),
     files_read("31 12:00"),
 )
 """A month in which ann's app reads and deletes mail, and never touches files, though others do."""
@@ -120,7 +120,7 @@ SILENT = (
         (
             consent("01 08:00", ["mail.read"]),
             use("05 09:00", "GET /v1/messages/7", None, grant_id="g1"),
-            *logs_from_to("01 08:00", "31 23:00"),
+            *three_logs_from_to("01 08:00", "31 23:00"),
         ),
         ({"verdict": "clear", "detail": {"scope": "mail.read", "state": "used", "uses": 1}},),
     ),
@@ -130,7 +130,7 @@ SILENT = (
             consent("01 08:00", ["mail.read"]),
             token("01 08:01", "t1", ["mail.read"], "01 10:00"),
             use("05 09:00", "GET /v1/messages/7"),
-            *logs_from_to("01 08:00", "31 23:00"),
+            *three_logs_from_to("01 08:00", "31 23:00"),
         ),
         ({"verdict": "clear", "detail": {"scope": "mail.read", "state": "used", "uses": 1}},),
     ),
@@ -139,7 +139,7 @@ SILENT = (
         (
             consent("01 08:00", ["mail.write"]),
             use("05 09:00", "GET /v1/messages/7", None, grant_id="g1"),
-            *logs_from_to("01 08:00", "31 23:00"),
+            *three_logs_from_to("01 08:00", "31 23:00"),
         ),
         (
             {
@@ -154,7 +154,7 @@ SILENT = (
             consent("01 08:00", ["offline_access"]),
             token("01 08:01", "rt1", ["offline_access"], token_kind="refresh"),
             refreshed("05 09:00", "t2", "rt1", []),
-            *logs_from_to("01 08:00", "31 23:00"),
+            *three_logs_from_to("01 08:00", "31 23:00"),
         ),
         ({"verdict": "clear", "events": 2, "detail": {"scope": "offline_access", "state": "used", "uses": 1}},),
     ),

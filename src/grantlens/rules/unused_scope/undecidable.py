@@ -1,11 +1,29 @@
 """Small logs of which PRV-1 cannot tell whether a scope was never needed, and why."""
 
 from grantlens.catalogue.optional import lacks
-from grantlens.rule.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import (
+    BYSTANDER,
+    IN_PART,
+    Example,
+    consent,
+    revoked,
+    three_logs_from_to,
+    token,
+    use,
+    without_ends,
+)
 from grantlens.rules.unused_scope.examples import OTHERS, TOKENS, WORK, called, files_read, trail
 from grantlens.rules.unused_scope.judgement import IN_PART_REASON
 
 UNDECIDABLE = (
+    Example(
+        "there is no log of revocations, so that nothing shows that the grant still stands",
+        without_ends((*WORK, *TOKENS, *OTHERS)),
+        (
+            {"verdict": "clear", "detail": {"scope": "mail.write"}},
+            {"verdict": "indeterminate", "detail": {"scope": "files.read", "state": "unused", "action": "ask"}},
+        ),
+    ),
     Example(
         "the log of revocations shows only some of them, and so does not show that the grant still stands",
         (*WORK, *TOKENS, *OTHERS, revoked("02 08:00", "grant", client_id=BYSTANDER, grant_id="other")),
@@ -73,7 +91,7 @@ UNDECIDABLE = (
             use("01 09:40", "PUT /v1/files/7", server="files.example"),
             consent("03 08:00", ["people.read"], "g-all", subject_id=None, consent_kind="admin"),
             use("05 09:30", "GET /v1/messages/7"),
-            *logs_from_to("01 08:00", "31 23:00"),
+            *three_logs_from_to("01 08:00", "31 23:00"),
         ),
         (
             {"verdict": "clear", "scopes": ["mail.read"], "detail": {"uses": 2, "calls": 2}},
@@ -87,7 +105,7 @@ UNDECIDABLE = (
             consent("30 08:00", ["files.read"]),
             *(token(f"30 09:{n % 60:02}", f"t{n}", ["files.read"], "30 11:00") for n in range(100)),
             *OTHERS,
-            *logs_from_to("01 08:00", "30 10:00"),
+            *three_logs_from_to("01 08:00", "30 10:00"),
         ),
         ({"verdict": "indeterminate", "detail": {"scope": "files.read", "action": "ask"}},),
     ),
@@ -122,7 +140,7 @@ UNDECIDABLE = (
             token("01 08:01", "t1", ["mail.read"], "31 10:00"),
             revoked("05 09:00", "grant"),
             use("06 09:00", "GET /v1/messages/7"),
-            *logs_from_to("01 08:00", "31 23:00"),
+            *three_logs_from_to("01 08:00", "31 23:00"),
         ),
         (
             {
@@ -165,7 +183,7 @@ UNDECIDABLE = (
             consent("01 08:00", ["files.read"]),
             *(token(f"10 09:{minute}", f"t{minute}", ["files.read"], f"10 10:{minute}") for minute in range(10, 60)),
             *(token(f"11 09:{minute}", f"u{minute}", ["files.read"], f"11 10:{minute}") for minute in range(10, 60)),
-            *logs_from_to("01 08:00", "31 23:00"),
+            *three_logs_from_to("01 08:00", "31 23:00"),
             files_read("29 12:00"),
         ),
         ({"verdict": "indeterminate", "detail": {"state": "insufficient_evidence", "sessions": 0}},),
@@ -189,14 +207,14 @@ UNDECIDABLE = (
         "three days are no evidence",
         (
             consent("01 08:00", ["files.read"]),
-            *logs_from_to("01 08:00", "04 08:00"),
+            *three_logs_from_to("01 08:00", "04 08:00"),
             files_read("03 12:00"),
         ),
         ({"verdict": "indeterminate", "detail": {"state": "insufficient_evidence", "action": "wait"}},),
     ),
     Example(
         "no log could have shown the use",
-        (consent("01 08:00", ["payroll.read", "openid"]), *logs_from_to("01 08:00", "31 23:00")),
+        (consent("01 08:00", ["payroll.read", "openid"]), *three_logs_from_to("01 08:00", "31 23:00")),
         (
             {"verdict": "indeterminate", "detail": {"scope": "payroll.read", "state": "not_observable"}},
             {"verdict": "indeterminate", "detail": {"scope": "openid", "state": "not_observable"}},
@@ -208,7 +226,7 @@ UNDECIDABLE = (
             consent("01 08:00", ["mail.read", "files.read"]),
             use("05 09:00", "GET /v1/messages/7", None, grant_id="g1"),
             use("05 09:01", "GET /v1/odd/7", None, grant_id="g1"),
-            *logs_from_to("01 08:00", "31 23:00"),
+            *three_logs_from_to("01 08:00", "31 23:00"),
             files_read("31 12:00"),
         ),
         (
