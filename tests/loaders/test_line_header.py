@@ -21,6 +21,9 @@ HEADERS = {
     "kubectl with a prefix and times": "[pod/git-1/audit] 2026-07-01T10:00:00.123456789Z ",
     "docker compose": "git-1  | ",
     "fluentd": "2026-07-01T10:00:05+02:00\tgit.audit\t",
+    "fluentd, stdout": "2026-07-01 10:00:05.814351757 +0900 git.audit: ",
+    "Grafana": "1782900005123\t2026-07-01T10:00:05.123Z\t",
+    "Grafana, before it wrote epochs": "2026-07-01 10:00:05.123\t",
 }
 HOLDERS = {
     "file": lambda line: line,

@@ -8,6 +8,8 @@ _BSD = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
 _DATA = r'(?:-|(?:\[[^\s="\]]+(?: [^\s="\]]+="(?:[^"\\]|\\.)*")*\])+)'
 _CEE = r"(?:@cee: ?)?"
 
+_GRAFANA = rf"(?:\d{{13}}\t{_ISO}|\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{{3}})\t"
+
 _HEADERS = (
     rf"(?:<\d{{1,3}}>)?(?:{_BSD}|{_ISO}) \S+ [\w./-]+(?:\[\d+\])?: ?{_CEE}",  # syslog: RFC 3164, and rsyslog with a time of ISO 8601
     rf"<\d{{1,3}}>1 (?:{_ISO}|-) \S+ \S+ \S+ \S+ {_DATA} \ufeff?{_CEE}",  # syslog: RFC 5424
@@ -15,10 +17,13 @@ _HEADERS = (
     rf"\[pod/[\w.-]+/[\w.-]+\] (?:{_ISO} )?",  # kubectl logs --prefix
     rf"[\w.-]+ +\| (?:{_ISO} )?",  # docker compose logs
     rf"{_ISO}\t[\w.:*-]+\t",  # fluentd's out_file
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9} [+-]\d{4} [\w.:*-]+: ",  # fluentd's out_stdout
+    _GRAFANA,  # Explore, downloaded as text
     r"@cee: ?",
 )
 _PART = re.compile(rf"{_ISO} (?:stdout|stderr) P ", re.ASCII)
 _HEADER = re.compile(rf"(?:{'|'.join(_HEADERS)})(?=\{{)", re.ASCII)
+_EXPLORED = re.compile(rf"{_GRAFANA}\{{", re.ASCII)
 
 
 def without_header(line: str) -> str:
@@ -33,6 +38,17 @@ def without_header(line: str) -> str:
     """
     header = _HEADER.match(line)
     return line[header.end() :] if header else line
+
+
+def is_of_grafana(line: str) -> bool:
+    r"""Tell a line that Grafana's Explore found and saved as text.
+
+    Examples
+    --------
+    >>> is_of_grafana('1782900005123\t2026-07-01T10:00:05.123Z\t{"id": 1}'), is_of_grafana('{"id": 1}')
+    (True, False)
+    """
+    return _EXPLORED.match(line) is not None
 
 
 def cut(line: str) -> str | None:

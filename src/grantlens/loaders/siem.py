@@ -1,4 +1,4 @@
-"""Records inside those of a SIEM, whoever the provider: Wazuh, Splunk, Elasticsearch, OpenSearch, Defender, and tables as a portal or console saves them.
+"""Records inside those of a SIEM, whoever the provider: Wazuh, Splunk, Elasticsearch, OpenSearch, Defender, Loki, and tables as a portal or console saves them.
 
 What a provider's own collectors put around a record the loaders read themselves, and fast (see `collected`). This is for what no loader
 knows as it stands: each line is taken out in Python, before its loader sees it.
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from grantlens.errors import LoadError
 from grantlens.loaders.console import as_event, is_asked_for
+from grantlens.loaders.envelope import answer, held, is_queried
 from grantlens.loaders.line_header import cut, without_header
 from grantlens.loaders.loader import Loader
 
@@ -132,9 +133,15 @@ def _inside(record: Mapping) -> Mapping | None:
         return _object(record.get("MESSAGE"))
     if record.keys() >= {"version", "host", "short_message"}:  # GELF
         return _object(record.get("full_message")) or _object(record["short_message"])
-    # `line` alone is a line of a file of text; SyslogMessage is what Sentinel's table Syslog keeps of one.
-    line = record.get("line") if len(record) == 1 else None
-    lines = (line, record.get("_raw"), original, record.get("message"), record.get("log"), record.get("SyslogMessage"))
+    # What is held may be a line of a file of text; SyslogMessage is what Sentinel's table Syslog keeps of one.
+    lines = (
+        held(record),
+        record.get("_raw"),
+        original,
+        record.get("message"),
+        record.get("log"),
+        record.get("SyslogMessage"),
+    )
     return next(filter(None, map(_object, lines)), None)
 
 
@@ -146,7 +153,7 @@ def _is_row(record: Mapping) -> bool:
 
 def _is_chosen(record: Mapping) -> bool:
     """Tell what is not all of a log: an alert of Wazuh, on which a rule fired, what Defender took up of a service, and what a query asked for."""
-    if _is_row(record) or is_asked_for(record):
+    if _is_row(record) or is_asked_for(record) or is_queried(record):
         return True
     return bool(record.keys() & {"agent", "manager"}) and isinstance(record.get("rule"), Mapping)
 
@@ -244,7 +251,7 @@ def _require(zone: str | None, column: str) -> None:
 
 
 def hits(record: Mapping) -> Sequence[Any]:
-    """Return the hits of a search of Elasticsearch, and any other record alone.
+    """Return the hits of a search of Elasticsearch, the rows of an answer of a store, and any other record alone.
 
     Examples
     --------
@@ -253,7 +260,7 @@ def hits(record: Mapping) -> Sequence[Any]:
     """
     found = record.get("hits")
     inner = found.get("hits") if isinstance(found, Mapping) else None
-    return inner if isinstance(inner, list) else [record]
+    return inner if isinstance(inner, list) else answer(record) or [record]
 
 
 def within(

@@ -148,7 +148,7 @@ def is_wrapper(record: dict[str, Any]) -> bool:
 
 
 def is_nothing_found(record: dict[str, Any]) -> bool:
-    """True if an object is the whole answer of a search that has nothing more to give: Elasticsearch, Splunk, Google's reports.
+    """True if an object is the whole answer of a search that has nothing more to give: Elasticsearch, Splunk, Loki, Google's reports.
 
     Examples
     --------
@@ -157,9 +157,11 @@ def is_nothing_found(record: dict[str, Any]) -> bool:
     >>> is_nothing_found({"preview": False, "lastrow": True}), is_nothing_found({"kind": "admin#reports#activities", "etag": "x"})
     (True, True)
     """
-    found = record.get("hits")
+    found, data = record.get("hits"), record.get("data")
     if isinstance(found, dict):
         return found.get("hits") == [] and record.get("timed_out") is not True
+    if isinstance(data, dict):
+        return data.get("resultType") == "streams" and data.get("result") == []
     if record.get("preview") is False:
         return record.keys() <= {"preview", "lastrow"}
     return record.get("kind") == "admin#reports#activities" and "items" not in record

@@ -1,0 +1,158 @@
+"""What the query of a store puts around the lines it found changes nothing, and of what it left out it proves nothing."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from grantlens import Store
+from grantlens.loaders import loaders
+from grantlens.loaders.siem import hits, taking_out
+from tests.loaders import test_aws_cloudtrail, test_github, test_hashicorp_vault, test_kubernetes
+
+RECORDS = {
+    "aws_cloudtrail": test_aws_cloudtrail.EVERY_KIND,
+    "github": test_github.SEEDS,
+    "hashicorp_vault": test_hashicorp_vault.EVERY_KIND,
+    "kubernetes": test_kubernetes.EVERY_KIND,
+}
+
+
+def line(record):
+    return json.dumps(record, separators=(",", ":"))
+
+
+def lines(wrap):
+    return lambda records: "".join(json.dumps(wrap(record)) + "\n" for record in records)
+
+
+def table(wrap):
+    def written(records):
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(wrap(records[0])))
+        writer.writeheader()
+        writer.writerows(map(wrap, records))
+        return text.getvalue()
+
+    return written
+
+
+def streams(records):
+    """Write an answer of two streams, of which one gives structured metadata, too."""
+    values = [["1782900005123000000", line(record)] for record in records]
+    found = [
+        {"stream": {"job": "a"}, "values": values[:2]},
+        {"stream": {"job": "b"}, "values": [[*each, {}] for each in values[2:]]},
+    ]
+    return {"status": "success", "data": {"resultType": "streams", "result": found, "stats": {}}}
+
+
+def insights(records):
+    cells = ({"@timestamp": "2026-07-01 10:00:05.123", "@message": line(record), "@ptr": "Cm"} for record in records)
+    found = [[{"field": name, "value": value} for name, value in each.items()] for each in cells]
+    return {"results": found, "statistics": {"recordsMatched": float(len(found))}, "status": "Complete"}
+
+
+ANSWERS = {
+    "logcli": lines(lambda record: {"labels": {"job": "a"}, "line": line(record), "timestamp": "2026-07-01T10:00:05.1Z"}),
+    "logcli --no-labels": lines(lambda record: {"line": line(record), "timestamp": "2026-07-01T10:00:05.1Z"}),
+    "Loki": lambda records: json.dumps(streams(records)),
+    "Loki, pretty": lambda records: json.dumps(streams(records), indent=2),
+    "Loki, pages": lambda records: "".join(json.dumps(streams(some)) + "\n" for some in (records[:3], records[3:])),
+    "Grafana, JSON": lambda records: json.dumps(
+        [{"line": line(record), "timestamp": "1782900005123000000", "date": "2026-07-01T10:00:05.123Z", "fields": {"job": "a"}} for record in records]
+    ),
+    "Grafana, CSV": table(lambda record: {"Date": "2026-07-01", "job": "a", "Time": "1782900005123", "Line": line(record), "tsNs": "1", "id": "1_A"}),
+    "Grafana, text": lambda records: "\n\n" + "".join(f"1782900005123\t2026-07-01T10:00:05.123Z\t{line(record)}\n" for record in records),
+    "Insights": lambda records: json.dumps(insights(records), indent=4),
+    "Insights, JSON of the console": lambda records: json.dumps([{"@timestamp": "2026-07-01 10:00:05.123", "@message": record} for record in records]),
+    "Insights, CSV": table(lambda record: {"@timestamp": "2026-07-01 10:00:05.123", "@message": line(record), "@logStream": "a", "@log": "1:b"}),
+}  # fmt: skip
+
+
+def placeless(loaded):
+    """Return the rows without their lines: a page has one line, whatever it holds."""
+    return {log: sorted(repr(row | {"line_no": 0}) for row in rows) for log, rows in loaded.rows.items()}
+
+
+@pytest.fixture(scope="module")
+def bare(load):
+    """Return what comes of the records of each loader as they stand."""
+    return {name: load("".join(line(record) + "\n" for record in records)) for name, records in RECORDS.items()}
+
+
+@pytest.mark.parametrize("wrap", ANSWERS)
+@pytest.mark.parametrize("loader", RECORDS)
+def test_what_a_store_puts_around_changes_nothing_not_even_the_ids(load, bare, loader, wrap):
+    loaded = load(ANSWERS[wrap](RECORDS[loader]))
+    assert loaded.batch["loader"] == bare[loader].batch["loader"] == loader
+    assert any(bare[loader].rows.values())
+    assert placeless(loaded) == placeless(bare[loader])
+    assert loaded.ignored == bare[loader].ignored
+    assert sorted(row["reason"] for row in loaded.rejected) == sorted(row["reason"] for row in bare[loader].rejected)
+
+
+def sample_of(text):
+    """Return the first records as a file of them is sampled."""
+    if text.startswith("\n"):
+        return [{"line": each} for each in text.split("\n") if each]
+    if not text.startswith(("{", "[")):
+        return [*csv.DictReader(io.StringIO(text))]
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        return [*map(json.loads, text.splitlines())]
+    return whole if isinstance(whole, list) else [whole]
+
+
+@pytest.mark.parametrize("wrap", ANSWERS)
+def test_of_what_a_query_chose_a_silence_says_nothing(wrap):
+    """A query gives 30 lines by logcli if nobody asks for more, 1,000 in Explore, 10,000 by Insights."""
+    github = loaders()["github"]
+    sample = sample_of(ANSWERS[wrap](RECORDS["github"]))
+    assert github.carries
+    assert taking_out(github, github.recognise, sample).carries == ()
+
+
+def test_a_file_of_text_is_no_answer():
+    github = loaders()["github"]
+    sample = [{"line": "Jul  1 10:00:05 git-1 audit[812]: " + line(record)} for record in RECORDS["github"]]
+    assert taking_out(github, github.recognise, sample).carries == github.carries
+
+
+def test_what_is_no_row_of_an_answer_is_rejected_and_not_dropped(load, bare):
+    loki, found = streams(RECORDS["github"]), insights(RECORDS["github"])
+    loki["data"]["result"] += [7, {"stream": {}}, {"stream": {}, "values": [8, [], ["1"]]}]
+    found["results"] += [9, [], [{"field": ["@message"]}], [{"field": "@message"}]]
+    for answer, more in ((loki, 5), (found, 4)):
+        loaded = load(json.dumps(answer))
+        assert loaded.counts()["records"] == len(RECORDS["github"]) + more
+        assert len(loaded.rejected) == len(bare["github"].rejected) + more
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"status": "success", "data": {"resultType": "streams", "result": []}}', '{"results": [], "status": "Complete"}'],
+)
+def test_an_answer_without_rows_is_empty(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with Store(":memory:") as store:
+        assert not store.load(tmp_path / "a.json").failed
+
+
+def test_only_the_keys_of_an_answer_tell_it():
+    for record in (
+        {"data": {"resultType": "matrix", "result": [{"metric": {}, "values": [[1, "2"]]}]}},
+        {"results": [{"field": "a"}]},
+        {"data": [[1]]},
+    ):
+        assert hits(record) == [record]
+
+
+def test_a_record_with_a_line_and_keys_of_its_own_is_none(load):
+    told = [
+        {"line": line(record), "timestamp": "2026-07-01T10:00:05Z", "level": "info"} for record in RECORDS["github"]
+    ]
+    with pytest.raises(AssertionError, match="no loader knows these records"):
+        load(told)
