@@ -1,5 +1,6 @@
-"""What the query of a store puts around the lines it found changes nothing, and of what it left out it proves nothing."""
+"""What a store or a queue puts around a record changes nothing, and of what a query left out its answer proves nothing."""
 
+import base64
 import csv
 import io
 import json
@@ -71,6 +72,40 @@ ANSWERS = {
 }  # fmt: skip
 
 
+def message(record):
+    """Write a message of Pub/Sub, as a sink of Cloud Logging sends it."""
+    data = base64.b64encode(line(record).encode()).decode()
+    return {"attributes": {}, "data": data, "messageId": "7", "publishTime": "2026-07-01T10:00:05.123Z"}
+
+
+KAFKA = {
+    "topic": "audit",
+    "partition": 0,
+    "offset": 7,
+    "tstype": "create",
+    "ts": 1782900005123,
+    "broker": 1,
+    "key": None,
+}
+SCHEMA = {"type": "string", "optional": False}
+QUEUES = {
+    "Pub/Sub, pushed": lines(lambda record: {"message": message(record), "subscription": "projects/a/subscriptions/b"}),
+    "kcat": lines(lambda record: KAFKA | {"payload": line(record)}),
+    "Kafka Connect": lines(lambda record: {"schema": None, "payload": record}),
+    "Kafka Connect, text": lines(lambda record: {"schema": SCHEMA, "payload": line(record)}),
+    "Snowflake": lines(lambda record: {"RECORD_CONTENT": record, "RECORD_METADATA": {"offset": 7, "partition": 0, "topic": "audit"}}),
+    "Snowflake, CSV": table(lambda record: {"RECORD_METADATA": json.dumps({"offset": 7}), "RECORD_CONTENT": line(record)}),
+}  # fmt: skip
+PULLED = {
+    "Pub/Sub, pulled": lambda records: json.dumps(
+        [{"ackId": "a", "message": message(record)} for record in records], indent=2
+    ),
+    "Pub/Sub, API": lambda records: json.dumps(
+        {"receivedMessages": [{"ackId": "a", "message": message(record)} for record in records]}
+    ),
+}
+
+
 def placeless(loaded):
     """Return the rows without their lines: a page has one line, whatever it holds."""
     return {log: sorted(repr(row | {"line_no": 0}) for row in rows) for log, rows in loaded.rows.items()}
@@ -82,10 +117,10 @@ def bare(load):
     return {name: load("".join(line(record) + "\n" for record in records)) for name, records in RECORDS.items()}
 
 
-@pytest.mark.parametrize("wrap", ANSWERS)
+@pytest.mark.parametrize("wrap", ANSWERS | QUEUES | PULLED)
 @pytest.mark.parametrize("loader", RECORDS)
 def test_what_a_store_puts_around_changes_nothing_not_even_the_ids(load, bare, loader, wrap):
-    loaded = load(ANSWERS[wrap](RECORDS[loader]))
+    loaded = load((ANSWERS | QUEUES | PULLED)[wrap](RECORDS[loader]))
     assert loaded.batch["loader"] == bare[loader].batch["loader"] == loader
     assert any(bare[loader].rows.values())
     assert placeless(loaded) == placeless(bare[loader])
@@ -103,16 +138,16 @@ def sample_of(text):
         whole = json.loads(text)
     except ValueError:
         return [*map(json.loads, text.splitlines())]
-    return whole if isinstance(whole, list) else [whole]
+    return whole if isinstance(whole, list) else whole.get("receivedMessages", [whole])
 
 
-@pytest.mark.parametrize("wrap", ANSWERS)
-def test_of_what_a_query_chose_a_silence_says_nothing(wrap):
-    """A query gives 30 lines by logcli if nobody asks for more, 1,000 in Explore, 10,000 by Insights."""
+@pytest.mark.parametrize("wrap", ANSWERS | QUEUES | PULLED)
+def test_of_what_a_query_or_a_pull_chose_a_silence_says_nothing(wrap):
+    """A pull gives one message, a query 30 lines by logcli if nobody asks for more, 1,000 in Explore, 10,000 by Insights."""
     github = loaders()["github"]
-    sample = sample_of(ANSWERS[wrap](RECORDS["github"]))
+    sample = sample_of((ANSWERS | QUEUES | PULLED)[wrap](RECORDS["github"]))
     assert github.carries
-    assert taking_out(github, github.recognise, sample).carries == ()
+    assert taking_out(github, github.recognise, sample).carries == (github.carries if wrap in QUEUES else ())
 
 
 def test_a_file_of_text_is_no_answer():
@@ -139,6 +174,17 @@ def test_an_answer_without_rows_is_empty(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with Store(":memory:") as store:
         assert not store.load(tmp_path / "a.json").failed
+
+
+@pytest.mark.parametrize("data", ["no base64", "/w==", None, 7, ""])
+def test_a_message_that_holds_no_text_is_rejected(load, data):
+    others = [{"ackId": "a", "message": message(record)} for record in RECORDS["github"]]
+    loaded, whole = (
+        load([*others, {"ackId": "a", "message": {"data": data}}, {"ackId": "a", "message": data}]),
+        load(others),
+    )
+    assert placeless(loaded) == placeless(whole)
+    assert len(loaded.rejected) == len(whole.rejected) + 2
 
 
 def test_only_the_keys_of_an_answer_tell_it():

@@ -1,8 +1,9 @@
-"""What the query of a store puts around the lines it found: Loki, Grafana's Explore, CloudWatch Logs Insights.
+"""What a store or a queue puts around a record that it hands over: Loki, Grafana's Explore, CloudWatch Logs Insights, Pub/Sub, Kafka.
 
-Each is told by keys that no record has which a loader knows, never by what stands in the line.
+Each is told by keys that no record has which a loader knows, never by what stands inside.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +12,22 @@ from grantlens.loaders.line_header import is_of_grafana
 _FOUND = {"line", "timestamp", "date", "labels", "fields"}
 """All that logcli (`-o jsonl`) and Grafana (JSON) write of a line."""
 
+_HOLDERS = (
+    ({"Line", "tsNs"}, "Line"),  # Grafana's CSV of Loki
+    ({"topic", "partition", "offset", "payload"}, "payload"),  # kcat -J
+    ({"@message"}, "@message"),  # Insights
+)
+"""Keys, and which of them holds the record; others may stand beside them."""
+
+_CONNECT = ({"schema", "payload"}, {"RECORD_CONTENT", "RECORD_METADATA"})
+"""All keys of what the JSON converter of Kafka Connect writes, and of a row of Snowflake's connector for Kafka."""
+
+_PUBSUB = {"ackId", "subscription"}
+"""What stands beside a `message` that was pulled, or that was pushed."""
+
 
 def held(record: Mapping) -> object:
-    """Return what a query found: the line as text, or the object that Insights saw in it. None if this is no row of an answer.
+    """Return what is inside: a line of text, or an object where it was parsed already. None if nothing that is known here stands around.
 
     Examples
     --------
@@ -22,13 +36,24 @@ def held(record: Mapping) -> object:
     """
     if record.keys() <= _FOUND:
         return record.get("line")
-    if record.keys() >= {"Line", "tsNs"}:  # Grafana's CSV of Loki
-        return record["Line"]
-    return record.get("@message")
+    for keys, name in _HOLDERS:
+        if keys <= record.keys():
+            return record[name]
+    if record.keys() in _CONNECT:
+        return record.get("payload", record.get("RECORD_CONTENT"))
+    message = record.get("message")
+    return _decoded(message.get("data")) if record.keys() & _PUBSUB and isinstance(message, Mapping) else None
+
+
+def _decoded(data: object) -> str | None:
+    try:
+        return base64.b64decode(data, validate=True).decode() if isinstance(data, str) else None
+    except ValueError:  # no base64, or no text
+        return None
 
 
 def is_queried(record: Mapping) -> bool:
-    """Tell a row of such an answer. Of what the query left out, or what came after the number of lines it may give, the answer is silent.
+    """Tell what a query of a store found, or a pull of Pub/Sub gave: of what it left out, or what came after the number it may give, it is silent.
 
     Examples
     --------
@@ -38,7 +63,8 @@ def is_queried(record: Mapping) -> bool:
     line = record.get("line")
     if len(record) == 1 and isinstance(line, str):  # a line of a file of text
         return is_of_grafana(line)
-    return held(record) is not None
+    found = record.keys() <= _FOUND or record.keys() & {"tsNs", "@message", "ackId"}
+    return bool(found) and held(record) is not None
 
 
 def answer(record: Mapping) -> list[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 WRAPPERS = (
     *("Records", "items", "value", "records", "entries", "data"),
-    *("logs", "result", "results", "events", "activities", "audit_logs", "operation_logs", "logEvents"),
+    *("logs", "result", "results", "events", "activities", "audit_logs", "operation_logs"),
+    *("logEvents", "receivedMessages"),
 )
 """Keys under which APIs and collectors wrap an array of records."""
 
