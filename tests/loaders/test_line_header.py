@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from grantlens.loaders.line_header import cut, without_header
+from grantlens.loaders.line_header import no_record, without_header
 from tests.loaders import test_github, test_okta
 
 RECORDS = {"github": test_github.SEEDS, "okta": test_okta.EVERY_KIND}
@@ -101,7 +101,50 @@ def test_what_is_cut_among_whole_lines_is_rejected_and_the_reason_says_so(load, 
     assert by in reason
 
 
-def test_an_object_that_ends_is_not_told_to_be_cut():
-    assert cut(in_docker('{"id": 1}').strip()) is None
-    assert cut('{"log": "{", "stream"') is None
-    assert cut('{"log": {"id": 1}, "stream": "stdout"}') is None
+REST = {
+    "header of CRI": (HEADERS["CRI"], HEADERS["CRI"] + WHOLE[60:] + "\n"),
+    "Docker's `log`": ("", in_docker(WHOLE[60:] + "\n")),
+}
+
+
+@pytest.mark.parametrize("loader", RECORDS)
+@pytest.mark.parametrize("of", REST)
+def test_the_rest_of_a_record_is_told_as_what_it_is(load, loader, of):
+    """It was told as a record that misses a field, or as no JSON, as if the log were damaged."""
+    header, rest = REST[of]
+    lines = [json.dumps(record) + "\n" for record in RECORDS[loader]]
+    whole = "".join(header + line if header else in_docker(line) for line in lines)
+    plain, loaded = load(whole), load(whole + rest)
+    assert loaded.rows == plain.rows
+    assert len(loaded.rejected) == 1 + len(plain.rejected)
+    assert loaded.rejected[-1]["reason"].startswith("no object")
+    assert of in loaded.rejected[-1]["reason"]
+
+
+@pytest.mark.parametrize("loader", RECORDS)
+def test_what_cloudwatch_asks_of_a_subscription_is_told_as_what_it_is(load, loader):
+    def page(kind, *messages):
+        events = [
+            {"id": "" if kind == "CONTROL_MESSAGE" else "7", "timestamp": 1782900005123, "message": message}
+            for message in messages
+        ]
+        return (
+            json.dumps({"messageType": kind, "owner": "CloudwatchLogs", "logEvents": events}, separators=(",", ":"))
+            + "\n"
+        )
+
+    asked = page("CONTROL_MESSAGE", "CWL CONTROL MESSAGE: Checking health of destination Firehose.")
+    first, *others = map(json.dumps, RECORDS[loader])
+    pages = page("DATA_MESSAGE", first) + page("DATA_MESSAGE", *others)
+    plain, loaded = load(pages), load(pages + asked)
+    assert loaded.rows == plain.rows
+    assert len(loaded.rejected) == 1 + len(plain.rejected)
+    assert "CONTROL_MESSAGE" in loaded.rejected[-1]["reason"]
+
+
+def test_what_holds_a_record_keeps_its_own_reason():
+    assert no_record(in_docker('{"id": 1}').strip()) is None
+    assert no_record(in_docker('{"id": 1}\n').strip()) is None
+    assert no_record('{"log": "{", "stream"') is None
+    assert no_record('{"log": {"id": 1}, "stream": "stdout"}') is None
+    assert no_record('{"id":"","message":"it said CWL CONTROL MESSAGE: no"}') is None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from grantlens.ingest.answers import Reasons, by_record
 from grantlens.ingest.unknown_keys import UNKNOWN
+from grantlens.loaders.line_header import NO_RECORD, no_record
 from grantlens.reading.chunk import int_array, numbers_of, repeated, text_array
 from grantlens.reading.tabular import ODD_ROW
 from grantlens.secrecy import EXCERPT, fits, masked, nothing_to_mask, part
@@ -114,13 +115,16 @@ def _vague(reasons: pa.Array, *, text: bool) -> pa.Array:
 
 
 def _plain_records(records: pa.Array) -> pa.Array:
-    """Return for each record whether it is an object, at least by its ends, and can be shown as it is."""
+    """Return for each record whether it is an object, at least by its ends, none of a collector, and can be shown as it is."""
     import pyarrow.compute as pc
 
+    own = pc.starts_with(records, "{")
+    for beginning in NO_RECORD:
+        own = pc.and_not(own, pc.starts_with(records, beginning))
     closed = pc.ends_with(records, "}\n")
     for end in ("}", "}\r\n"):
         closed = pc.or_(closed, pc.ends_with(records, end))
-    return pc.and_(pc.and_(closed, pc.starts_with(records, "{")), nothing_to_mask(records))
+    return pc.and_(pc.and_(closed, own), nothing_to_mask(records))
 
 
 def _as_they_stand(rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -175,7 +179,9 @@ def _told(reason: str) -> str:
 
 
 def _fault(reason: str, text: str) -> str | None:
-    """Say of a record from which something is missing why it is no JSON, or what else than an object; else None."""
+    """Say of no record what it is, and of one from which something is missing why it is no JSON, or what else than an object; else None."""
+    if said := no_record(text):
+        return said
     if reason != "not mapped" and not reason.endswith(": missing"):
         return None
     try:

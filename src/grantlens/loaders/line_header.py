@@ -22,8 +22,12 @@ _HEADERS = (
     r"@cee: ?",
 )
 _PART = re.compile(rf"{_ISO} (?:stdout|stderr) P ", re.ASCII)
+_CRI = re.compile(rf"{_ISO} (?:stdout|stderr) F ", re.ASCII)
 _HEADER = re.compile(rf"(?:{'|'.join(_HEADERS)})(?=\{{)", re.ASCII)
 _EXPLORED = re.compile(rf"{_GRAFANA}\{{", re.ASCII)
+
+NO_RECORD = ('{"log":', '{"id":""')
+"""How objects begin that are no record of anybody: what Docker writes of a line, and what CloudWatch Logs says for itself."""
 
 
 def without_header(line: str) -> str:
@@ -51,22 +55,30 @@ def is_of_grafana(line: str) -> bool:
     return _EXPLORED.match(line) is not None
 
 
-def cut(line: str) -> str | None:
-    """Say by what a line was cut that holds only part of a record, None if it does not look like that. It is asked of lines that hold no record.
+def no_record(line: str) -> str | None:
+    """Say what a line is that holds part of a record, or what a collector says for itself; None if it looks like neither.
+
+    It is asked of lines that hold no record.
 
     Examples
     --------
-    >>> cut('2026-07-01T10:00:00.1Z stdout P {"id": ')
+    >>> no_record('2026-07-01T10:00:00.1Z stdout P {"id": ')
     'only part of a record, cut by the container runtime (CRI flag P)'
     """
     if _PART.match(line):
         return "only part of a record, cut by the container runtime (CRI flag P)"
     if _HEADER.match(line):
         return "only part of a record, cut by what wrote the header: the object behind it does not end"
-    if line.startswith('{"log":') and (held := _json(line)) and "stream" in held:
-        log = held["log"]
-        if isinstance(log, str) and log.startswith("{") and not log.endswith("\n") and _json(log) is None:
+    if _CRI.match(line):
+        return "no object behind the header of CRI: another line of the container, or the rest of a record that was cut"
+    held = _json(line) if line.startswith(NO_RECORD) else None
+    if held and "stream" in held and isinstance(log := held["log"], str):
+        if not log.startswith("{"):
+            return "no object in Docker's `log`: another line of the container, or the rest of a record that was cut"
+        if not log.endswith("\n") and _json(log) is None:
             return "only part of a record, cut by Docker: `log` ends without an end of line"
+    if held and str(held.get("message")).startswith("CWL CONTROL MESSAGE: "):
+        return "no record: CloudWatch Logs asked whether its subscription gets through (CONTROL_MESSAGE)"
     return None
 
 
