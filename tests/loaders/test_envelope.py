@@ -60,6 +60,7 @@ ANSWERS = {
     "logcli --no-labels": lines(lambda record: {"line": line(record), "timestamp": "2026-07-01T10:00:05.1Z"}),
     "Loki": lambda records: json.dumps(streams(records)),
     "Loki, pretty": lambda records: json.dumps(streams(records), indent=2),
+    "Loki, streams": lambda records: "".join(json.dumps(stream) + "\n" for stream in streams(records)["data"]["result"]),
     "Loki, pages": lambda records: "".join(json.dumps(streams(some)) + "\n" for some in (records[:3], records[3:])),
     "Grafana, JSON": lambda records: json.dumps(
         [{"line": line(record), "timestamp": "1782900005123000000", "date": "2026-07-01T10:00:05.123Z", "fields": {"job": "a"}} for record in records]
@@ -88,6 +89,7 @@ KAFKA = {
     "key": None,
 }
 SCHEMA = {"type": "string", "optional": False}
+ROW = {"TenantId": "a workspace", "TimeGenerated": "2026-07-01T10:00:05.123Z"}
 QUEUES = {
     "Pub/Sub, pushed": lines(lambda record: {"message": message(record), "subscription": "projects/a/subscriptions/b"}),
     "kcat": lines(lambda record: KAFKA | {"payload": line(record)}),
@@ -95,6 +97,14 @@ QUEUES = {
     "Kafka Connect, text": lines(lambda record: {"schema": SCHEMA, "payload": line(record)}),
     "Snowflake": lines(lambda record: {"RECORD_CONTENT": record, "RECORD_METADATA": {"offset": 7, "partition": 0, "topic": "audit"}}),
     "Snowflake, CSV": table(lambda record: {"RECORD_METADATA": json.dumps({"offset": 7}), "RECORD_CONTENT": line(record)}),
+}  # fmt: skip
+TABLES = {
+    "AzureDiagnostics": lines(lambda record: ROW | {"Category": "kube-audit", "log_s": line(record), "stream_s": "stdout"}),
+    "ContainerAppConsoleLogs_CL": lines(lambda record: ROW | {"ContainerAppName_s": "a", "Log_s": line(record)}),
+    "ContainerAppConsoleLogs": lines(lambda record: ROW | {"ContainerAppName": "a", "Log": line(record)}),
+    "ContainerLogV2": lines(lambda record: ROW | {"LogMessage": record, "LogSource": "stdout", "PodName": "a"}),
+    "ContainerLogV2, CSV of the portal": table(lambda record: {"TimeGenerated [UTC]": "7/1/2026, 10:00:05.123 AM", "LogMessage": line(record)}),
+    "ContainerLog": lines(lambda record: ROW | {"LogEntry": line(record), "LogEntrySource": "stdout"}),
 }  # fmt: skip
 PULLED = {
     "Pub/Sub, pulled": lambda records: json.dumps(
@@ -104,6 +114,7 @@ PULLED = {
         {"receivedMessages": [{"ackId": "a", "message": message(record)} for record in records]}
     ),
 }
+ALL = ANSWERS | QUEUES | TABLES | PULLED
 
 
 def placeless(loaded):
@@ -117,10 +128,10 @@ def bare(load):
     return {name: load("".join(line(record) + "\n" for record in records)) for name, records in RECORDS.items()}
 
 
-@pytest.mark.parametrize("wrap", ANSWERS | QUEUES | PULLED)
+@pytest.mark.parametrize("wrap", ALL)
 @pytest.mark.parametrize("loader", RECORDS)
 def test_what_a_store_puts_around_changes_nothing_not_even_the_ids(load, bare, loader, wrap):
-    loaded = load((ANSWERS | QUEUES | PULLED)[wrap](RECORDS[loader]))
+    loaded = load(ALL[wrap](RECORDS[loader]))
     assert loaded.batch["loader"] == bare[loader].batch["loader"] == loader
     assert any(bare[loader].rows.values())
     assert placeless(loaded) == placeless(bare[loader])
@@ -141,13 +152,13 @@ def sample_of(text):
     return whole if isinstance(whole, list) else whole.get("receivedMessages", [whole])
 
 
-@pytest.mark.parametrize("wrap", ANSWERS | QUEUES | PULLED)
+@pytest.mark.parametrize("wrap", ALL)
 def test_of_what_a_query_or_a_pull_chose_a_silence_says_nothing(wrap):
     """A pull gives one message, a query 30 lines by logcli if nobody asks for more, 1,000 in Explore, 10,000 by Insights."""
     github = loaders()["github"]
-    sample = sample_of((ANSWERS | QUEUES | PULLED)[wrap](RECORDS["github"]))
+    sample = sample_of(ALL[wrap](RECORDS["github"]))
     assert github.carries
-    assert taking_out(github, github.recognise, sample).carries == (github.carries if wrap in QUEUES else ())
+    assert taking_out(github, github.recognise, sample).carries == (github.carries if wrap in QUEUES | TABLES else ())
 
 
 def test_a_file_of_text_is_no_answer():

@@ -1,4 +1,5 @@
-"""What a store or a queue puts around a record that it hands over: Loki, Grafana's Explore, CloudWatch Logs Insights, Pub/Sub, Kafka.
+"""What a store or a queue puts around a record that it hands over: Loki, Grafana's Explore, CloudWatch Logs Insights, Log Analytics,
+Pub/Sub, Kafka.
 
 Each is told by keys that no record has which a loader knows, never by what stands inside.
 """
@@ -16,6 +17,11 @@ _HOLDERS = (
     ({"Line", "tsNs"}, "Line"),  # Grafana's CSV of Loki
     ({"topic", "partition", "offset", "payload"}, "payload"),  # kcat -J
     ({"@message"}, "@message"),  # Insights
+    ({"TimeGenerated", "log_s"}, "log_s"),  # Log Analytics: AzureDiagnostics, of AKS
+    ({"TimeGenerated", "Log_s"}, "Log_s"),  # ContainerAppConsoleLogs_CL
+    ({"TimeGenerated", "ContainerAppName", "Log"}, "Log"),  # ContainerAppConsoleLogs
+    ({"TimeGenerated", "LogMessage"}, "LogMessage"),  # ContainerLogV2
+    ({"TimeGenerated", "LogEntry"}, "LogEntry"),  # ContainerLog
 )
 """Keys, and which of them holds the record; others may stand beside them."""
 
@@ -82,6 +88,8 @@ def answer(record: Mapping) -> list[Any]:
     data, results = record.get("data"), record.get("results")
     if isinstance(data, Mapping) and data.get("resultType") == "streams" and isinstance(data.get("result"), list):
         return [row for stream in data["result"] for row in _of_stream(stream)]
+    if record.keys() == {"stream", "values"}:  # what jq made of it
+        return _of_stream(record)
     if isinstance(results, list) and any(isinstance(row, list) for row in results):
         return [_of_cells(row) for row in results]
     return []
