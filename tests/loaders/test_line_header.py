@@ -20,6 +20,8 @@ HEADERS = {
     "kubectl with a prefix": "[pod/git-1/audit] ",
     "kubectl with a prefix and times": "[pod/git-1/audit] 2026-07-01T10:00:00.123456789Z ",
     "docker compose": "git-1  | ",
+    "aws logs tail": "2026-07-01T10:00:05.123000+00:00 kube-apiserver-audit-0f1e2d ",
+    "aws logs tail, short": "2026-07-01T10:00:05 ",
     "fluentd": "2026-07-01T10:00:05+02:00\tgit.audit\t",
     "fluentd, stdout": "2026-07-01 10:00:05.814351757 +0900 git.audit: ",
     "Grafana": "1782900005123\t2026-07-01T10:00:05.123Z\t",
@@ -64,6 +66,7 @@ def test_a_line_that_a_collector_holds_may_have_a_header(load, holder):
         '<38>1 2026-07-01T10:00:05Z git-1 app 1 - [a@1 b="] {"action": "x"}',
         '2026-07-01T10:00:00.1Z stdout P {"action": "x"}',
         '2026-07-01T10:00:05Z git-1 said: a {"action": "x"}',
+        '2026-07-01T10:00:05Z INFO {"action": "x"}',
     ],
 )
 def test_an_object_behind_other_words_is_none(line):
