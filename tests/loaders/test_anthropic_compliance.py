@@ -280,6 +280,46 @@ def test_a_key_of_a_runner_pool_is_known_by_its_jti(load):
     assert (loaded.one("issuance")["token_id"], loaded.one("revocation")["token_id"]) == ("jti-1", "jti-1")
 
 
+def test_a_credential_of_the_agent_proxy_ends_when_it_is_replaced_or_deleted(load):
+    proxy = "ccr_agent_proxy_"
+    loaded = load(
+        [
+            activity(f"{proxy}credential_created", credential_id="apc_1", profile_id="capp_1", display_name="npm"),
+            activity(
+                f"{proxy}credential_rotated",
+                number=2,
+                seconds=9,
+                actor=key("apikey_9"),
+                credential_id="apc_2",
+                previous_credential_id="apc_1",
+                profile_id="capp_1",
+            ),
+            activity(f"{proxy}credential_deleted", number=3, seconds=20, credential_id="apc_2", profile_id="capp_1"),
+            activity(f"{proxy}profile_deleted", number=4, seconds=30, profile_id="capp_1"),
+        ]
+    )
+    made = [
+        (
+            row["kind"],
+            row["token_id"],
+            row["client_id"],
+            row["consent_actor"],
+            row["parent_token_id"],
+            row["actor_chain"],
+        )
+        for row in loaded.rows["issuance"]
+    ]
+    assert made == [
+        ("credential", "apc_1", "capp_1", "user_1", None, None),
+        ("credential", "apc_2", "capp_1", "apikey_9", None, None),
+    ]
+    assert [(row["target_kind"], row["token_id"], row["client_id"]) for row in loaded.rows["revocation"]] == [
+        ("credential", "apc_1", "capp_1"),
+        ("credential", "apc_2", "capp_1"),
+        ("client", None, "capp_1"),
+    ]
+
+
 def test_access_of_claude_code_that_is_not_read_is_named(load):
     kinds = ("ccr_agent_slack_access_scope_created", "github_app_installation_linked", "github_token_import")
     loaded = load([activity(kind, number=number) for number, kind in enumerate(kinds)])

@@ -14,6 +14,8 @@ What the mapping decides, and why:
   Compliance API have method, address and status; the body of a request is not read. Calls of models are not in the feed,
   so usage is not carried.
 - A key that makes a key is the parent of it.
+- What the agent proxy of Claude Code sends to other services for its sessions (`ccr_agent_proxy_credential_...`) is a credential of the profile that it
+  belongs to, which is the client. Replaced, it has a new id, and the one that it had has ended. Its secret is another service's: it comes of no key.
 - A workload that exchanges a token of its own issuer for credentials (`platform_federated_authentication`) does so for the service account that
   it asked for; the token that it presented is the parent, by its `jti`. `status.outcome` says whether it got any. The federation rule that
   lets it is the grant, which begins when the rule is made and ends when it is archived.
@@ -56,6 +58,7 @@ _FIELDS = """{
     "service_name": "VARCHAR", "key_name": "VARCHAR", "updates": "VARCHAR",
     "jti": "VARCHAR", "slack_team_id": "VARCHAR", "gitlab_configuration_id": "VARCHAR",
     "oauth_app_id": "VARCHAR", "federation_rule_id": "VARCHAR", "event_data": "VARCHAR", "status": "VARCHAR",
+    "credential_id": "VARCHAR", "previous_credential_id": "VARCHAR", "profile_id": "VARCHAR",
     "url": "VARCHAR", "request_method": "VARCHAR", "status_code": "VARCHAR",
     "claude_chat_id": "VARCHAR", "claude_project_id": "VARCHAR", "claude_file_id": "VARCHAR", "file_id": "VARCHAR"
 }"""
@@ -75,7 +78,7 @@ _SWITCHED_OFF = """len(list_filter(TRY(from_json(e.updates, '[{"type": "VARCHAR"
 _KINDS = {
     "credential": (
         "admin_api_key_created", "api_key_created", "platform_api_key_created", "service_key_created",
-        "claude_code_runner_pool_secret_minted",
+        "claude_code_runner_pool_secret_minted", "ccr_agent_proxy_credential_created", "ccr_agent_proxy_credential_rotated",
     ),
     "exchange": ("platform_federated_authentication",),
     "token": ("environment_token_minted", "tunnel_token_minted"),
@@ -90,13 +93,13 @@ _KINDS = {
     ),
     "key end": (
         "admin_api_key_deleted", "scoped_api_key_deleted", "service_key_revoked", "environment_token_revoked",
-        "tunnel_token_revoked", "claude_code_credential_revoked",
+        "tunnel_token_revoked", "claude_code_credential_revoked", "ccr_agent_proxy_credential_deleted",
     ),
     "own end": ("integration_user_disconnected", "ghe_user_disconnected"),
     "client end": (
         "mcp_server_deleted", "claude_gdrive_integration_deleted", "claude_github_integration_deleted",
         "platform_service_account_archived", "service_deleted", "platform_oauth_app_revoked", "ghe_configuration_deleted",
-        "gitlab_configuration_deleted", "slack_workspace_claim_revoked",
+        "gitlab_configuration_deleted", "slack_workspace_claim_revoked", "ccr_agent_proxy_profile_deleted",
     ),
     "person end": ("org_user_deleted", "org_user_left", "account_deleted", "scim_user_deleted"),
     "rule end": ("platform_federation_rule_archived",),
@@ -136,12 +139,14 @@ SELECT *,
        {moment('coalesce("TimeGenerated", p_parse_time)')} AS received_at,
        coalesce(organization_id, organization_uuid) AS tenant,
        regexp_replace(coalesce(who.admin_api_key_id, who.api_key_id), '^(admin_api_key|admin_key)_', 'apikey_') AS own_key,
-       regexp_replace(coalesce(admin_api_key_id, api_key_id, service_key_id, tunnel_token_id, token_id, jti),
+       regexp_replace(coalesce(admin_api_key_id, api_key_id, service_key_id, tunnel_token_id, token_id, jti, credential_id),
                       '^(admin_api_key|admin_key)_', 'apikey_') AS named,
        -- a collector's records hold the key itself where its id should stand
        coalesce(who.user_id, CASE WHEN NOT starts_with(own_key, 'sk-') THEN own_key END, who.service_account_id, who.subject) AS doer,
+       starts_with(type, 'ccr_agent_proxy_') AS of_proxy,
        starts_with(type, 'service_') OR starts_with(type, 'claude_code_runner_') OR meaning = 'service' AS of_service,
        CASE WHEN meaning = 'exchange' THEN exchanged.requested_service_account_id
+            WHEN of_proxy THEN profile_id
             WHEN type = 'platform_oauth_app_revoked' THEN oauth_app_id
             WHEN meaning IN ('own consent', 'own end') OR type LIKE 'ghe@_configuration@_%' ESCAPE '@'
             THEN coalesce(integration_type, ghe_configuration_id)
@@ -170,9 +175,9 @@ SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
        CASE WHEN meaning IN ('credential', 'token', 'refresh', 'change') THEN named END AS token_id,
        CASE WHEN meaning IN ('token', 'refresh', 'exchange') THEN 'access' WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
        CASE WHEN meaning = 'exchange' THEN exchanged.oidc_token.jti
-            WHEN meaning IN ('credential', 'token') THEN own_key END AS parent_token_id,
+            WHEN meaning IN ('credential', 'token') AND NOT of_proxy THEN own_key END AS parent_token_id,
        CASE WHEN meaning = 'exchange' AND who.subject IS NOT NULL THEN [who.subject]
-            WHEN meaning IN ('credential', 'token') AND by_machine AND doer IS NOT NULL THEN [doer] END AS actor_chain,
+            WHEN meaning IN ('credential', 'token') AND NOT of_proxy AND by_machine AND doer IS NOT NULL THEN [doer] END AS actor_chain,
        client_id,
        CASE WHEN meaning IN ('own consent', 'consent for all') THEN coalesce(mcp_server_name, client_id)
             ELSE coalesce(token_name, api_key_name, key_name, service_name) END AS client_name,
@@ -214,19 +219,20 @@ SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at, tenant,
        CASE WHEN meaning = 'person end' OR type LIKE 'platform@_service@_account@_%' ESCAPE '@' OR ends_with(type, '_updated')
               OR type = 'service_deleted' THEN 'disable' ELSE 'revoke' END AS kind,
        'success' AS outcome,
-       CASE meaning WHEN 'key end' THEN 'credential' WHEN 'own end' THEN 'grant' WHEN 'rule end' THEN 'grant' WHEN 'client end' THEN 'client'
-                    WHEN 'person end' THEN 'subject' ELSE 'session' END AS target_kind,
-       CASE WHEN meaning = 'key end' THEN named END AS token_id, federation_rule_id AS grant_id,
+       CASE meaning WHEN 'key end' THEN 'credential' WHEN 'credential' THEN 'credential' WHEN 'own end' THEN 'grant' WHEN 'rule end' THEN 'grant'
+                    WHEN 'client end' THEN 'client' WHEN 'person end' THEN 'subject' ELSE 'session' END AS target_kind,
+       CASE meaning WHEN 'key end' THEN named WHEN 'credential' THEN previous_credential_id END AS token_id, federation_rule_id AS grant_id,
        client_id,
        CASE WHEN meaning IN ('own end', 'client end') THEN coalesce(mcp_server_name, client_id) END AS client_name,
        person AS subject_id,
        CASE WHEN by_machine THEN 'client' WHEN doer = person THEN 'user'
-            WHEN meaning <> 'key end' AND who.user_id IS NOT NULL THEN 'admin'
+            WHEN meaning NOT IN ('key end', 'credential') AND who.user_id IS NOT NULL THEN 'admin'
             WHEN who.type IN ('anthropic_actor', 'system_actor', 'scim_directory_sync_actor') THEN 'system' END
            AS initiator,
        doer AS actor_id
 FROM party
-WHERE ends_with(meaning, ' end') AND NOT (meaning = 'person end' AND person IS NULL) AND NOT (meaning = 'rule end' AND federation_rule_id IS NULL)
+WHERE (ends_with(meaning, ' end') OR (meaning = 'credential' AND previous_credential_id IS NOT NULL))
+  AND NOT (meaning = 'person end' AND person IS NULL) AND NOT (meaning = 'rule end' AND federation_rule_id IS NULL)
 """
 
 _IGNORED = """
@@ -258,7 +264,7 @@ SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL 
 LOADER = with_envelopes(
     Loader(
         name="anthropic_compliance",
-        version=8,
+        version=9,
         title="Anthropic Compliance API activity feed",
         recognise=mostly_inside(_is_activity),
         fields=_FIELDS,
