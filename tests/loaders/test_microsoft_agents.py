@@ -157,6 +157,48 @@ def test_a_tool_that_an_agent_ran_is_named_or_stays_unknown(load):
     ]
 
 
+TRIAGE, CALLING = "e0000000-0000-4000-8000-000000000007", "e0000000-0000-4000-8000-000000000008"
+
+
+def of_agent_365(operation, event=None, **more):
+    """Write one record of Agent 365, whose operation is not the name of its record type."""
+    record = interaction(operation=operation, event=event, Workload="Agent365", **more)
+    del record["AppIdentity"]
+    return record
+
+
+def test_agent_365_names_the_agent_and_its_failures_in_places_of_its_own(load):
+    loaded = load(
+        [
+            of_agent_365("InvokeAgent", TargetAgentId=TRIAGE, TargetAgentName="Triage"),
+            of_agent_365("InvokeAgent", TargetAgentId=TRIAGE, AgentId=CALLING, AgentName="Front", Id="between agents"),
+            of_agent_365("InvokeAgent", PlatformTargetAgentId="T_1", Id="of another platform"),
+            of_agent_365("InferenceCall", {"AgentId": TRIAGE}),
+            of_agent_365("InferenceCall", {"AgentId": TRIAGE, "ErrorType": "TimeoutError"}, Id="in the event"),
+            of_agent_365("ExecuteToolBySDK", AgentId=TRIAGE, ToolName="read_orders"),
+            of_agent_365("ExecuteToolByGateway", AgentId=TRIAGE, ToolName="refund", ErrorType="PermissionError"),
+            of_agent_365("ExecuteToolByMCPServer", AgentId=TRIAGE, ToolName="refund", ErrorMessage="hunter2"),
+        ]
+    )
+    assert loaded.counts() == {"records": 8, "usage": 8}
+    told = [
+        (row["operation"], row["client_id"], row["client_name"], row["actor_chain"], row["outcome"])
+        for row in loaded.rows["usage"]
+    ]
+    assert told == [
+        ("InvokeAgent", TRIAGE, "Triage", [TRIAGE], "success"),
+        ("InvokeAgent", TRIAGE, None, [TRIAGE, CALLING], "success"),
+        ("InvokeAgent", "T_1", None, ["T_1"], "success"),
+        ("InferenceCall", TRIAGE, None, [TRIAGE], "success"),
+        ("InferenceCall", TRIAGE, None, [TRIAGE], "error"),
+        ("ExecuteToolBySDK.read_orders", TRIAGE, None, [TRIAGE], "success"),
+        ("ExecuteToolByGateway.refund", TRIAGE, None, [TRIAGE], "error"),
+        ("ExecuteToolByMCPServer.refund", TRIAGE, None, [TRIAGE], "error"),
+    ]
+    assert {row["subject_id"] for row in loaded.rows["usage"]} == {"ada@acme.example"}
+    assert "hunter2" not in repr(loaded.rows)
+
+
 def test_who_changes_an_agent_is_not_the_agent(load):
     names = ["BlockedAgent", "UnblockedAgent", "DeployedAgent", "RemovedAgent", "DeletedAgent", "UpdatedAgent"]
     loaded = load([interaction(operation=name, AgentId=AGENT, Workload="M365AdminCenter") for name in names])

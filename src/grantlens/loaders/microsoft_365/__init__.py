@@ -83,7 +83,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=14,
+    version=15,
     title="Microsoft 365 unified audit log",
     recognise=mostly(is_audit),
     fields=FIELDS,

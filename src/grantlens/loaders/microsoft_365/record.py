@@ -10,7 +10,16 @@
 from collections.abc import Mapping
 
 from grantlens.loaders.elastic import at
-from grantlens.loaders.microsoft_365.agents import AGENT, AS_TABLE, INTERACTIONS, OF_TABLE, READ_FOR_AGENTS
+from grantlens.loaders.microsoft_365.agents import (
+    AGENT,
+    AS_TABLE,
+    CALLER,
+    FAILED,
+    INTERACTIONS,
+    INVOKED,
+    OF_TABLE,
+    READ_FOR_AGENTS,
+)
 from grantlens.loaders.microsoft_change import NOBODY
 from grantlens.loaders.microsoft_entra.token_id import issue_time, uti
 from grantlens.loaders.written_time import text_moment
@@ -68,14 +77,16 @@ SELECT line_no, e.Id AS event_id, e.CreationTime AS logged_at, e.Operation AS lo
        trim(rtrim(trim(e.Operation), '.')) AS operation, lower(operation) AS activity,
        {text_moment("e.CreationTime")} AS happened_at,
        e.Workload AS workload, e.RecordType AS record_type, e.OrganizationId AS tenant,
-       CASE WHEN lower(e.ResultStatus) IN ('success', 'succeeded', 'partiallysucceeded', 'true') OR coalesce(e.ResultStatus, '') = ''
-            THEN 'success' ELSE 'error' END AS outcome,
        lower(coalesce(e.Workload, '')) = 'azureactivedirectory' AS is_directory,
-       activity IN {INTERACTIONS} AS is_interaction, CASE WHEN is_interaction THEN {AGENT} END AS agent,
+       activity IN {INTERACTIONS} AS is_interaction, CASE WHEN is_interaction THEN {INVOKED} END AS invoked,
+       CASE WHEN is_interaction THEN {AGENT} END AS agent, CASE WHEN is_interaction THEN {CALLER} END AS caller,
+       CASE WHEN is_interaction AND {FAILED} THEN 'error'
+            WHEN lower(e.ResultStatus) IN ('success', 'succeeded', 'partiallysucceeded', 'true') OR coalesce(e.ResultStatus, '') = ''
+            THEN 'success' ELSE 'error' END AS outcome,
        coalesce(agent, nullif(nullif(coalesce(nullif(e.AppAccessContext.ClientAppId, ''), nullif(e.ClientAppId, ''), nullif(e.AppId, ''),
                                               nullif(e.ApplicationId, '')), '{NOBODY}'), '')) AS app,
-       coalesce(CASE WHEN is_interaction THEN nullif(e.AgentName, '') END, nullif(e.AppAccessContext.ClientAppName, ''),
-                nullif(e.ApplicationDisplayName, '')) AS app_name,
+       coalesce(CASE WHEN invoked IS NOT NULL THEN nullif(e.TargetAgentName, '') WHEN is_interaction THEN nullif(e.AgentName, '') END,
+                nullif(e.AppAccessContext.ClientAppName, ''), nullif(e.ApplicationDisplayName, '')) AS app_name,
        {uti("e.AppAccessContext.UniqueTokenId")} AS token_id, {issue_time("e.AppAccessContext.IssuedAtTime")} AS token_issued_at,
        coalesce(nullif(nullif(e.AppAccessContext.AADSessionId, ''), '{NOBODY}'), nullif(e.SessionId, '')) AS session_id,
        nullif(coalesce(nullif(e.ClientIPAddress, ''), nullif(e.ClientIP, ''), e.ActorIpAddress), '') AS address,
