@@ -116,3 +116,31 @@ def foreign_samples(shared):
             value = next((inner for inner in value.values() if isinstance(inner, list)), [value])
         found.append((path, [record for record in value if isinstance(record, dict)][:20]))
     return found
+
+
+@pytest.fixture
+def covered(tmp_path):
+    """Return what loads files, each given as records, lines or text, and tells from when until when they show which log, whole or in part."""
+
+    def of(*files, name="log.ndjson", loader=None, **settings):
+        from grantlens.loaders import Settings
+
+        paths = [tmp_path / f"{number}-{name}" for number in range(len(files))]
+        for path, held in zip(paths, files, strict=True):
+            lines = [held] if isinstance(held, str) else [r if isinstance(r, str) else json.dumps(r) for r in held]
+            path.write_text("\n".join(lines) + "\n")
+        with empty_store() as store:
+            report = store.load(*paths, loader=loader, settings=Settings(**settings))
+            assert not report.failed, report.failed
+            return sorted(
+                (row["log"], row["covered_from"], row["covered_until"], "in part" if row["in_part"] else "whole")
+                for row in store.coverage()
+                if not row["is_gap"]
+            )
+
+    return of
+
+
+def whole(stretches):
+    """Return the logs of which any stretch is whole, in their order."""
+    return tuple(log for log in LOGS if any(each[0] == log and each[-1] == "whole" for each in stretches))

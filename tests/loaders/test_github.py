@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from grantlens.loaders.github import LOADER
+from tests.loaders.conftest import whole
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 NO_TOKEN = "event that names no token"
@@ -974,7 +975,7 @@ def test_damaged_records_never_raise_and_always_add_up(load, records):
     assert_all_accounted_for(load, records, "github")
 
 
-def test_what_the_page_saves_names_no_token_and_shows_no_silence(load):
+def test_what_the_page_saves_names_no_token_and_shows_no_silence(load, covered):
     row = {
         "action": "personal_access_token.access_granted",
         "actor": "ada",
@@ -985,21 +986,19 @@ def test_what_the_page_saves_names_no_token_and_shows_no_silence(load):
         "data.team": "acme/all",
     }
     assert load(",".join(row) + "\n" + ",".join(row.values()) + "\n").one("issuance")["token_id"] is None
-    assert LOADER.fitted([row]).carries == ()
-    assert LOADER.fitted([row | {"_document_id": "d"}]).carries != ()
+    assert whole(covered([row])) == ()
+    assert whole(covered([row | {"_document_id": "d"}])) == ("issuance", "revocation")
 
 
 @pytest.mark.parametrize(
-    ("actions", "told"),
+    ("records", "told"),
     [
-        (["team.create", "api.request"], ("issuance", "usage", "revocation")),
-        (
-            ["team.create", "git.clone"],
-            ("issuance", "revocation"),
-        ),  # as the log's API gives it: calls are streamed only
-        (["revoked"], ("issuance", "revocation")),  # a webhook
-        ([None, 7], ("issuance", "revocation")),
+        ([event("oauth_access.create"), request(number=2)], ("issuance", "usage", "revocation")),
+        # as the log's API gives it: calls are streamed only
+        ([event("oauth_access.create"), event("git.clone", number=2, hashed_token=HASH)], ("issuance", "revocation")),
+        ([webhook("created")], ("issuance", "revocation")),
+        ([event("team.create")], ()),
     ],
 )
-def test_only_what_holds_calls_of_the_api_shows_who_called_nothing(actions, told):
-    assert LOADER.fitted([{"action": action, "created_at": 1} for action in actions]).carries == told
+def test_only_what_holds_calls_of_the_api_shows_who_called_nothing(covered, records, told):
+    assert whole(covered(records)) == told

@@ -36,7 +36,8 @@ FROM watched_time WHERE covered_from < $until AND covered_until > $since
 GROUP BY source, tenant HAVING bool_and(in_part) AND count(lacks) > 0
 """
 
-# Stretches reach beyond the period: its own rows are counted. A file shows a log in part unless it marked where its log ends.
+# Stretches reach beyond the period: its own rows are counted. A file shows a log in part unless it marked from when until when it is whole,
+# and then what it has before and after.
 _ROWS = """
 WITH called AS (
     SELECT batch_id, caller_id, count(*) AS records
@@ -57,11 +58,37 @@ counted AS (
     GROUP BY ALL
 ),
 marked AS (
-    SELECT DISTINCT batch_id, source, tenant, log::VARCHAR AS log FROM activity WHERE records = 0
+    SELECT batch_id, source, tenant, log::VARCHAR AS log, min(first_event) AS since, max(last_event) AS until
+    FROM activity WHERE records = 0
+    GROUP BY ALL
+),
+outlived AS (
+    SELECT m.* FROM marked m
+    SEMI JOIN activity a ON a.batch_id = m.batch_id AND a.source = m.source AND a.tenant IS NOT DISTINCT FROM m.tenant AND a.log::VARCHAR = m.log
+                            AND (a.first_event < m.since OR a.last_event > m.until)
+),
+timed AS (
+    SELECT batch_id, source, tenant, 'issuance' AS log, issued_at AS happened_at FROM issuance
+    UNION ALL
+    SELECT batch_id, source, tenant, 'revocation', revoked_at FROM revocation
+    UNION ALL
+    SELECT u.batch_id, c.source, c.tenant, 'usage', u.used_at FROM usage_row u JOIN usage_caller c USING (caller_id)
+    WHERE u.batch_id IN (SELECT batch_id FROM outlived WHERE log = 'usage')
+),
+outside AS (
+    SELECT t.source, t.tenant, t.log, count(*) AS records
+    FROM timed t JOIN outlived o ON o.batch_id = t.batch_id AND o.source = t.source AND o.tenant IS NOT DISTINCT FROM t.tenant AND o.log = t.log
+    WHERE t.happened_at >= $since AND t.happened_at < $until AND NOT t.happened_at BETWEEN o.since AND o.until
+    GROUP BY ALL
 )
-SELECT n.source, n.tenant, n.log, m.batch_id IS NULL AS in_part, sum(n.records)::BIGINT AS records
-FROM counted n
-LEFT JOIN marked m ON m.batch_id = n.batch_id AND m.source = n.source AND m.tenant IS NOT DISTINCT FROM n.tenant AND m.log = n.log
+SELECT source, tenant, log, in_part, sum(records)::BIGINT AS records
+FROM (
+    SELECT n.source, n.tenant, n.log, m.batch_id IS NULL AS in_part, n.records
+    FROM counted n
+    LEFT JOIN marked m ON m.batch_id = n.batch_id AND m.source = n.source AND m.tenant IS NOT DISTINCT FROM n.tenant AND m.log = n.log
+    UNION ALL
+    SELECT source, tenant, log, is_part, CASE WHEN is_part THEN records ELSE -records END FROM outside, (SELECT unnest([true, false]) AS is_part)
+)
 GROUP BY ALL
 """
 

@@ -16,6 +16,8 @@ from grantlens.relations import causal_pair
 from grantlens.schema import TIMES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from grantlens.engine.duckdb import Engine
     from grantlens.loaders import Loader
 
@@ -26,7 +28,9 @@ MIN_PAIRS = 5
 """Causal pairs that an hour needs before it says anything about a clock."""
 
 
-def count_events(engine: Engine, batch_id: int, loader: Loader, holds: Collection[str]) -> None:
+def count_events(
+    engine: Engine, batch_id: int, loader: Loader, holds: Collection[str], shown: pa.Table | None = None
+) -> None:
     """Count the events of new files, and note that coverage and clocks of their streams are due.
 
     Parameters
@@ -39,23 +43,38 @@ def count_events(engine: Engine, batch_id: int, loader: Loader, holds: Collectio
         Their loader, which knows what they would show, had something happened. A native file, which may mix or split the logs, covers
         those that it has rows of, or those that it says.
     holds
-        The logs of which they have rows: without any they have no time, so they show nothing.
+        The logs of which they have rows.
+    shown
+        Between which times, `since` and `until`, records of each `file` and `tenant` show that a `log` is there. Without these or rows,
+        files have no time, so they show nothing.
     """
-    if not holds:
+    if not holds and not shown:
         return
     values = {
         "batch": batch_id,
-        "carries": list(loader.carries),
+        "carries": [log for log in loader.carries if log not in loader.shown_by],
+        "by_own_rows": [log for log, select in loader.shown_by.items() if not select and log in loader.carries],
         "by_presence": loader.name == "native",
         "covered": loader.covered,
+        "source": loader.name,
     }
+    if loader.covered is not None:
+        engine.execute(_MARK_COVERED, values)
+    if shown:
+        with engine.registered("file_shown", shown):
+            engine.execute(_MARK_SHOWN, values)
     for log in holds:
+        # Of a log that may be shown in part, what was before and after is counted apart, in the same minute too.
+        apart = loader.covered is not None or bool(loader.shown_by.get(log))
         if log == "usage":
             engine.execute(_FIRST_USES, values)
-            engine.execute(_COUNT_CALLS, values)
+            engine.execute(_COUNT_CALLS_APART if apart else _COUNT_CALLS, values)
         else:
-            engine.execute(_COUNT.format(log=log, time=TIMES[log]), values)
-    engine.execute(_MARK_ENDS if loader.covered is None else _MARK_COVERED, values)
+            engine.execute((_COUNT_APART if apart else _COUNT).format(log=log, time=TIMES[log]), values)
+    if values["by_own_rows"]:
+        engine.execute(_MARK_OWN, values)
+    if loader.covered is None and values["carries"]:
+        engine.execute(_MARK_ENDS, values)
     if not coverage_is_due(engine):
         engine.execute("INSERT INTO meta SELECT 'coverage_due_from_batch', $batch::VARCHAR", values)
 
@@ -112,23 +131,44 @@ def coverage_refreshed(engine: Engine) -> Iterator[None]:
 _IS_DUE = "name = 'coverage_due_from_batch'"
 
 # Calls are counted by a number for source and tenant: comparing these texts for each call would cost as much as the rest.
-_COUNT_CALLS = """
+_CALLS = """
 INSERT INTO activity
 WITH caller AS (
     SELECT caller_id, source, tenant, dense_rank() OVER (ORDER BY source, tenant) AS stream
     FROM usage_caller SEMI JOIN (SELECT caller_id FROM caller_first WHERE batch_id >= $batch) USING (caller_id)
 ),
+named AS (
+    SELECT DISTINCT stream, source, tenant FROM caller
+),{marked}
 counted AS (
-    SELECT batch_id, stream, epoch_us(used_at) // 60000000 AS minute, count(*) AS records, min(used_at) AS first_event,
-           max(used_at) AS last_event, bool_and(epoch_us(used_at) % 1000000 = 0) AS whole_seconds
-    FROM usage_row JOIN caller USING (caller_id)
-    WHERE batch_id >= $batch
+    SELECT u.batch_id, c.stream, epoch_us(used_at) // 60000000 AS minute, count(*) AS records, min(used_at) AS first_event,
+           max(used_at) AS last_event, bool_and(epoch_us(used_at) % 1000000 = 0) AS whole_seconds{within}
+    FROM usage_row u JOIN caller c USING (caller_id){beside}
+    WHERE u.batch_id >= $batch
     GROUP BY ALL
 )
 SELECT c.batch_id, s.source, s.tenant, 'usage', make_timestamptz(c.minute * 60000000), c.records, c.first_event, c.last_event,
        c.whole_seconds
-FROM counted c JOIN (SELECT DISTINCT stream, source, tenant FROM caller) s USING (stream)
+FROM counted c JOIN named s USING (stream)
 """
+
+_MARKED = """
+    SELECT batch_id, source, tenant, min(first_event) AS since, max(last_event) AS until
+    FROM activity WHERE batch_id >= $batch AND log = '{log}' AND records = 0
+    GROUP BY batch_id, source, tenant
+"""
+
+_COUNT_CALLS = _CALLS.format(marked="", within="", beside="")
+
+_COUNT_CALLS_APART = _CALLS.format(
+    marked=f"""
+marked AS (
+    SELECT m.batch_id, s.stream, m.since, m.until
+    FROM ({_MARKED.format(log="usage")}) m JOIN named s ON s.source = m.source AND s.tenant IS NOT DISTINCT FROM m.tenant
+),""",
+    within=", used_at BETWEEN m.since AND m.until AS within",
+    beside=" LEFT JOIN marked m ON m.batch_id = u.batch_id AND m.stream = c.stream",
+)
 
 _COUNT = """
 INSERT INTO activity
@@ -139,12 +179,37 @@ WHERE batch_id >= $batch
 GROUP BY ALL
 """
 
+_COUNT_APART = f"""
+INSERT INTO activity
+SELECT l.batch_id, l.source, l.tenant, '{{log}}', date_trunc('minute', {{time}}), count(*), min({{time}}), max({{time}}),
+       bool_and(epoch_us({{time}}) % 1000000 = 0)
+FROM {{log}} l
+LEFT JOIN ({_MARKED}) m ON m.batch_id = l.batch_id AND m.source = l.source AND m.tenant IS NOT DISTINCT FROM l.tenant
+WHERE l.batch_id >= $batch
+GROUP BY l.batch_id, l.source, l.tenant, date_trunc('minute', {{time}}), {{time}} BETWEEN m.since AND m.until
+"""
+
+_MARK_SHOWN = """
+INSERT INTO activity
+SELECT $batch + file, $source, tenant, log, date_trunc('minute', moment), 0, moment, moment, true
+FROM (SELECT file, tenant, log, unnest([min(since), max(until)]) AS moment FROM file_shown GROUP BY file, tenant, log)
+"""
+
+_MARK_OWN = """
+INSERT INTO activity
+SELECT batch_id, source, tenant, log, date_trunc('minute', moment), 0, moment, moment, true
+FROM (SELECT batch_id, source, tenant, log, unnest([min(first_event), max(last_event)]) AS moment
+      FROM activity
+      WHERE batch_id >= $batch AND records > 0 AND log::VARCHAR IN (SELECT unnest($by_own_rows))
+      GROUP BY batch_id, source, tenant, log)
+"""
+
 # A stream that lives shows that a log it carries had nothing to say: its ends are marked with zero records.
 _MARK_ENDS = """
 INSERT INTO activity
 WITH ends AS (
     SELECT batch_id, source, tenant, min(first_event) AS first_event, max(last_event) AS last_event
-    FROM activity WHERE batch_id >= $batch GROUP BY batch_id, source, tenant
+    FROM activity WHERE batch_id >= $batch AND records > 0 GROUP BY batch_id, source, tenant
 ),
 carried AS (
     SELECT e.*, unnest($carries) AS log FROM ends e
@@ -159,7 +224,7 @@ WHERE NOT $by_presence
 _MARK_COVERED = f"""
 INSERT INTO activity
 SELECT b.batch_id, c.source, c.tenant, c.log, date_trunc('minute', c.moment), 0, c.moment, c.moment, true
-FROM (SELECT DISTINCT batch_id FROM activity WHERE batch_id >= $batch) b,
+FROM (SELECT batch_id FROM batch WHERE batch_id >= $batch) b,
      (SELECT source, tenant, log, unnest([since, until]) AS moment
       FROM (SELECT unnest(from_json($covered, '{COVERED}'), recursive := true)) s(source, tenant, log, since, until)) c
 """
@@ -200,13 +265,15 @@ SELECT EXISTS (
 )
 """
 
-# A file that carries a log marked its ends. Rows of a log that a file does not carry are facts, and its silence is none:
+# A file that carries a log marked from when until when. Rows of a log that a file does not carry then are facts, and its silence is none:
 # they make stretches of their own, beside those of the files that do carry it.
 _COVERAGE = """
 INSERT INTO coverage
 WITH counted AS (
-    SELECT a.*, NOT bool_or(a.records = 0) OVER (PARTITION BY a.batch_id, a.source, a.tenant, a.log) AS in_part
+    SELECT a.*, NOT coalesce(a.first_event >= min(a.first_event) FILTER (a.records = 0) OVER of_file
+                             AND a.last_event <= max(a.last_event) FILTER (a.records = 0) OVER of_file, false) AS in_part
     FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
+    WINDOW of_file AS (PARTITION BY a.batch_id, a.source, a.tenant, a.log)
 ),
 minute AS MATERIALIZED (
     SELECT source, tenant, log, in_part, minute, sum(records) AS records, min(first_event) AS first_event, max(last_event) AS last_event

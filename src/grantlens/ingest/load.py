@@ -168,7 +168,7 @@ def _load(
     _match_new_targets(engine)
     note_declared(engine, loader)
     holds = [log for log in LOGS if accounts.total(log)]
-    count_events(engine, accounts.batch_id, loader, holds)
+    count_events(engine, accounts.batch_id, loader, holds, pipeline.shown())
     note_undeclared(engine, accounts.batch_id)  # a native record names the source that it is of
     return batches
 

@@ -16,6 +16,8 @@ from grantlens.ingest.calls import CallReader
 from grantlens.ingest.decoding import decoded
 from grantlens.ingest.dictionary import entries_of
 from grantlens.ingest.event_names import named
+from grantlens.ingest.fitting import TELLABLE
+from grantlens.ingest.key import number
 from grantlens.ingest.mapping import (
     WANTED,
     Staging,
@@ -31,6 +33,7 @@ from grantlens.ingest.rejection import rejected
 from grantlens.ingest.rows import Rows, distinct
 from grantlens.ingest.unknown_keys import unknown_keys
 from grantlens.ingest.workbench import Workbench
+from grantlens.loaders.loader import TOLD_TENANT
 from grantlens.reading.chunk import Chunk, Lines, int_array, numbers_of
 from grantlens.schema import LOGS
 
@@ -58,12 +61,15 @@ class Mapped:
         `line_no` and `reason` of the records that are rejected, a row for each reason; None if there are none.
     rejected
         The same records as they are kept: `line_no`, `reason` and `excerpt`.
+    shown
+        Between which times, `since` and `until`, records of each `file` and `tenant` show that a `log` is there; None if that is no question.
     """
 
     staged: list[Rows]
     ignored: pa.Table | None
     bad: pa.Table | None
     rejected: pa.Table | None
+    shown: pa.Table | None = None
 
 
 def bound(loader: Loader, paths: Sequence[str], token_key: str) -> dict[str, Any]:
@@ -174,11 +180,28 @@ class Mapper:
         if loader.otherwise is None:
             answers.reject_missing("not mapped")
         bad = answers.rejected()
-        return Mapped(staged, ignored, bad, bad and rejected(lines, bad, text=loader.text)), missing
+        shown = self._shown(loader, kept)
+        return Mapped(staged, ignored, bad, bad and rejected(lines, bad, text=loader.text), shown), missing
 
     def _said(self, loader: Loader, select: str, kept: Mapping[str, str]) -> pa.Table:
         """Return what the loader says of records."""
         sql = f"SELECT line_no, reason FROM ({with_steps(loader, select, kept=kept)})"
+        return self._engine.repeated(sql, self._parameters)
+
+    def _shown(self, loader: Loader, kept: Mapping[str, str]) -> pa.Table | None:
+        """Return between which times its records show that a log is there, see `Mapped`."""
+        logs_by: dict[str, list[str]] = {}
+        for log, select in loader.shown_by.items():
+            if select and log in self._loader.carries:
+                logs_by.setdefault(select, []).append(log)
+        if not logs_by:
+            return None
+        tenant = f"coalesce(tenant::VARCHAR, ${TOLD_TENANT})" if TOLD_TENANT in loader.parameters else "tenant::VARCHAR"
+        moments = " UNION ALL ".join(
+            f"SELECT {number('line_no')} AS file, {tenant} AS tenant, unnest({logs}) AS log, happened_at FROM ({with_steps(loader, select, kept=kept)})"
+            for select, logs in logs_by.items()
+        )
+        sql = f"SELECT file, tenant, log, min(happened_at) AS since, max(happened_at) AS until FROM ({moments}) WHERE happened_at {TELLABLE} GROUP BY ALL"
         return self._engine.repeated(sql, self._parameters)
 
     def _keep_steps(self, loader: Loader, kept: dict[str, str]) -> None:

@@ -138,6 +138,7 @@ def kept_steps(loader: Loader, *, strict: bool = True) -> dict[str, str]:
     ['event', 'known', 'party', 'ended']
     """
     selects = [select for name in (*LOGS, "ignored", "rejected") if (select := getattr(loader, name))]
+    selects += filter(None, {*loader.shown_by.values()})
     shared = []
     for step in loader.steps:
         others = [other for name, other in loader.steps.items() if name != step]
@@ -227,6 +228,7 @@ def reads_calls_only(loader: Loader) -> bool:
             loader.ignored,
             loader.rejected,
             loader.known_keys,
+            any(loader.shown_by.values()),
         )
     )
 

@@ -63,6 +63,7 @@ class Pipeline:
         self._seen = {dictionary.key: Seen() for dictionary in DICTIONARIES}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
         self._duplicates = Duplicates(engine, accounts, self._parameters)
+        self._witnesses: list[pa.Table] = []
         self._run("CREATE OR REPLACE TEMP TABLE file_ignored (file BIGINT, reason VARCHAR, records BIGINT)")
         for dictionary in DICTIONARIES:
             dictionary.open(engine, self._parameters)
@@ -82,6 +83,12 @@ class Pipeline:
         self._run(
             "INSERT INTO ignored SELECT $batch + file, reason, sum(records) FROM file_ignored GROUP BY file, reason ORDER BY file, reason"
         )
+
+    def shown(self) -> pa.Table | None:
+        """Return between which times records show that a log is there, see `Mapped`: as often as there were chunks."""
+        import pyarrow as pa
+
+        return pa.concat_tables(self._witnesses) if self._witnesses else None
 
     def _take_calls(self, calls: Rows, lines: Lines) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
@@ -160,6 +167,8 @@ class Pipeline:
                 mapped.ignored["file"].to_pylist(), mapped.ignored["records"].to_pylist(), strict=True
             ):
                 self.accounts.files[file].counts["ignored"] += records
+        if mapped.shown:
+            self._witnesses.append(mapped.shown)
         bad = mapped.rejected
         if refused:  # calls of entries that do not fit: told with the others
             said = pa.concat_tables([*refused, *filter(None, [mapped.bad])])

@@ -109,6 +109,10 @@ class Loader:
     """What to parse out of each record: a DuckDB JSON structure, as `from_json` takes it."""
     carries: tuple[str, ...]
     """Which of the three logs this stream would show, had something happened. Coverage rests on it."""
+    shown_by: Mapping[str, str] = field(default_factory=dict)
+    """Of a log that it carries only where it holds certain records: a SELECT of (line_no, tenant, happened_at) of these, which may leave no row.
+    The log is covered from the first of them to the last, in each tenant of a file, and shown in part before and after. With empty text, its own
+    rows are these records."""
     covered: str | None = None
     """What a file says of itself, in place of that: a JSON list (`COVERED`) of the logs that it holds whole, each from a time until another."""
     glance: str = ""
@@ -182,7 +186,7 @@ class Loader:
     """Columns of a CSV file whose cells hold lists."""
 
     def fitted(self, sample: Sequence[Mapping]) -> "Loader":
-        """Return the loader as it fits the first records of a file: `fields`, `steps` and `carries` may differ."""
+        """Return the loader as it fits the first records of a file: how they are spelled, which tells nothing of what the others show."""
         return self.dialect(sample) if self.dialect else self
 
     def configured(self, settings: Settings) -> "Loader":

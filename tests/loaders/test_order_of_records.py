@@ -1,0 +1,71 @@
+"""What a file shows does not depend on the order of its records: the first of them tell how they are spelled, and no more.
+
+Each log is written with what shows that it is there far behind the first records, then the other way round, and cut in two.
+"""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.loaders import test_github
+
+START = datetime(2026, 7, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def at(minute):
+    return START + timedelta(minutes=minute)
+
+
+def stretch(log, first, last, *, whole=True):
+    """Return the coverage from an event to another, told by their minutes."""
+    return log, at(first), at(last) + MICROSECOND, "whole" if whole else "in part"
+
+
+def github():
+    """Clones with a token, and a key that is made; then calls, which come last, in the middle of that time."""
+    moments = [round(at(minute).timestamp() * 1000) for minute in range(100)]
+    clones = [
+        test_github.event("git.clone", number=n, at=moments[n], hashed_token=test_github.HASH) for n in range(0, 99, 2)
+    ]
+    made = test_github.token_event("personal_access_token.create", number=99, at=moments[99])
+    calls = [test_github.request(number=n, at=moments[n]) for n in range(41, 60, 2)]
+    return [*clones, made, *calls], [
+        stretch("issuance", 0, 99),
+        stretch("usage", 41, 59),
+        stretch("usage", 0, 98, whole=False),
+        stretch("revocation", 0, 99),
+    ]
+
+
+LOGS = {"github": github}
+
+
+@pytest.mark.parametrize("service", LOGS)
+def test_what_a_file_shows_does_not_depend_on_the_order_of_its_records(covered, service):
+    records, expected = LOGS[service]()
+    shuffled = random.Random(7).sample(records, len(records))
+    assert len(records) > 50
+    for order in (records, records[::-1], shuffled):
+        assert covered(order) == sorted(expected)
+
+
+@pytest.mark.parametrize("service", LOGS)
+def test_two_pieces_of_a_file_show_what_it_shows(covered, service):
+    records, expected = LOGS[service]()
+    for cut in (1, len(records) // 3, len(records) - 3):
+        whole = [each for each in covered(records[:cut], records[cut:]) if each[-1] == "whole"]
+        assert whole == sorted(each for each in expected if each[-1] == "whole")
+
+
+def test_a_minute_in_which_calls_begin_is_counted_on_both_sides(covered):
+    moments = [round((START + timedelta(seconds=second)).timestamp() * 1000) for second in (0, 10, 20, 30)]
+    clones = [test_github.event("git.clone", number=n, at=moments[n], hashed_token=test_github.HASH) for n in (0, 2, 3)]
+    call = test_github.request(number=1, at=moments[1]), test_github.request(number=4, at=moments[2])
+    seconds = {
+        (round((first - START).total_seconds()), round((last - START).total_seconds()), how)
+        for log, first, last, how in covered([*clones, *call])
+        if log == "usage"
+    }
+    assert seconds == {(10, 20, "whole"), (0, 30, "in part")}
