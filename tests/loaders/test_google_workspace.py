@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 
-from grantlens.loaders.google_workspace import LOADER
+from tests.loaders.conftest import whole
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 CLIENT = "4711.apps.googleusercontent.com"
@@ -560,18 +560,21 @@ def test_an_app_that_a_person_was_refused(load, rejection, reason):
     assert loaded.rows["revocation"] == []
 
 
-def test_only_the_log_of_tokens_covers_a_time():
+def test_only_the_log_of_tokens_covers_a_time(covered):
     ends = [administer("SUSPEND_USER", USER_EMAIL="ada@example.com"), activity(application="login")]
-    assert LOADER.fitted(ends).carries == ()
-    assert LOADER.fitted([*ends, activity(call())]).carries == ("issuance", "usage", "revocation")
+    assert whole(covered(ends)) == ()
+    assert whole(covered([*ends, activity(call())])) == ("issuance", "usage", "revocation")
 
 
-def test_only_a_log_with_calls_tells_that_there_was_none():
+def test_only_a_log_with_calls_tells_that_there_was_none(covered):
     consent = activity(authorize(MAIL))
-    assert LOADER.fitted([consent]).carries == ("issuance", "revocation")
-    assert LOADER.fitted([consent, consent | {"events": call()}]).carries == ("issuance", "usage", "revocation")
-    on_top = {name: value for name, value in consent.items() if name != "events"} | {"name": "activity"}
-    assert LOADER.fitted([consent, on_top]).carries == ("issuance", "usage", "revocation")
+    assert whole(covered([consent])) == ("issuance", "revocation")
+    assert whole(covered([consent, consent | {"events": call()}])) == ("issuance", "usage", "revocation")
+    called = call()
+    parameters = {each["name"]: each.get("value", each.get("intValue")) for each in called["parameters"]}
+    on_top = {name: value for name, value in consent.items() if name != "events"}
+    on_top |= {"name": "activity", "parameters": parameters}
+    assert whole(covered([consent, on_top])) == ("issuance", "usage", "revocation")
 
 
 def test_what_is_wrong_is_named(load):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.loaders import test_github
+from tests.loaders import test_github, test_google_workspace
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -39,7 +39,26 @@ def github():
     ]
 
 
-LOGS = {"github": github}
+def google_workspace():
+    """What admins did, longer than the log of tokens that stands behind it; of that, calls in the middle."""
+
+    def of(minute, record):
+        record["id"] |= {"time": f"{at(minute):%Y-%m-%dT%H:%M:%S}.000Z", "uniqueQualifier": str(minute)}
+        return record
+
+    google = test_google_workspace
+    ended = [of(n, google.administer("SUSPEND_USER", USER_EMAIL=f"p{n}@example.com")) for n in range(0, 110, 2)]
+    given = [of(n, google.activity(google.authorize(google.MAIL))) for n in range(11, 100, 4)]
+    calls = [of(n, google.activity(google.call())) for n in range(41, 60, 4)]
+    return [*ended, *given, *calls], [
+        stretch("issuance", 11, 99),
+        stretch("usage", 41, 57),
+        stretch("revocation", 11, 99),
+        stretch("revocation", 0, 108, whole=False),
+    ]
+
+
+LOGS = {"github": github, "google_workspace": google_workspace}
 
 
 @pytest.mark.parametrize("service", LOGS)

@@ -27,13 +27,12 @@ What the mapping decides, and why:
 - **A refusal** (`deny`) is a consent that was not given: Google's page names it, with `rejection_type` and the parameters of `authorize`.
   Calls that were refused are not logged.
 - **Coverage**: consents and calls stand in `token` only. A file of another application tells ends, but its silence shows nothing.
-  Calls are logged in some editions only: a file without one says nothing of use.
+  Calls are logged in some editions only: before the first of a file, and after the last, it says nothing of use.
 - `events` may be a list (Reports API), an object (Elastic), or its fields may stand on top (Panther, where
   `parameters` is an object too).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from grantlens.loaders.loader import Join, Loader
 
@@ -292,32 +291,19 @@ HAVING bool_and(mistake IS NOT NULL)
 """
 
 
-def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Let only what holds application `token` cover a time, and only what holds a call tell who called nothing."""
-    names = [name for record in sample if _application(record) == "token" for name in _names(record)]
-    told = [log for log in LOADER.carries if names and (log != "usage" or "activity" in names)]
-    return replace(LOADER, carries=tuple(told), dialect=None)
-
-
-def _application(record: Mapping) -> object:
-    return record["id"].get("applicationName") if isinstance(record.get("id"), Mapping) else None
-
-
-def _names(record: Mapping) -> list:
-    """Name the events of an activity, in whichever way they are written."""
-    events = record.get("events")
-    events = events if isinstance(events, list) else [events if isinstance(events, Mapping) else record]
-    return [event.get("name") for event in events if isinstance(event, Mapping)]
+# Only what holds application `token` covers a time, and only what holds a call tells who called nothing.
+_LOGGED = "SELECT line_no, tenant, happened_at FROM activity WHERE application = 'token'"
+_CALLED = "SELECT line_no, tenant, happened_at FROM event WHERE application = 'token' AND name = 'activity'"
 
 
 LOADER = Loader(
     name="google_workspace",
-    version=9,
+    version=10,
     title="Google Workspace token and admin audit",
     recognise=_recognise,
     fields=_FIELDS,
-    dialect=_fitted,
     carries=("issuance", "usage", "revocation"),
+    shown_by={"issuance": _LOGGED, "usage": _CALLED, "revocation": _LOGGED},
     steps={
         "activity": _ACTIVITY,
         "event": _EVENT,
