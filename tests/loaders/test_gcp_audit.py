@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from grantlens import detect
-from grantlens.loaders.gcp_audit import LOADER
 from grantlens.store import Store
+from tests.loaders.conftest import whole
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 PROJECT, ROBOT, KEY = "acme-prod", "robot@acme-prod.iam.gserviceaccount.com", "0123456789abcdef0123456789abcdef01234567"
@@ -606,11 +606,9 @@ def test_what_is_no_call_is_ignored(load):
     }
 
 
-def test_only_the_log_of_admin_activity_shows_an_absence():
+def test_only_the_log_of_admin_activity_shows_an_absence(covered):
     def carried(log):
-        return LOADER.fitted(
-            [{"logName": f"projects/p/logs/cloudaudit.googleapis.com%2F{log}", "protoPayload": {}}]
-        ).carries
+        return whole(covered([entry("a", logName=f"projects/p/logs/cloudaudit.googleapis.com%2F{log}")]))
 
     assert carried("activity") == ("revocation",), "issuance is logged for service accounts only"
     assert carried("data_access") == ()

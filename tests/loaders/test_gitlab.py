@@ -7,8 +7,7 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 
-from grantlens.loaders.gitlab import LOADER
-from grantlens.store import Store
+from tests.loaders.conftest import whole
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 OTHER, SIGN_IN = "not about delegated access", "sign-in of a person"
@@ -456,15 +455,11 @@ def test_an_event_delivered_twice_counts_once(load):
     assert load([as_line(PAT), as_line(PAT)]).counts() == {"records": 2, "issuance": 1, "duplicates": 1}
 
 
-def test_a_file_of_calls_shows_no_absence_of_anything(tmp_path):
-    assert LOADER.fitted([call(), call()]).carries == ()
-    assert LOADER.fitted([PAT, call(), as_line(PAT)]).carries == ("issuance", "revocation")
-    for records, covered in (([call(), call(id="2")], {"usage"}), ([PAT, PROJECT], {"issuance", "revocation"})):
-        path = tmp_path / "log.ndjson"
-        path.write_text("".join(json.dumps(record) + "\n" for record in records))
-        with Store(":memory:") as store:
-            store.load(path)
-            assert {log for (log,) in store.engine.rows("SELECT log::VARCHAR FROM coverage")} == covered
+def test_a_file_of_calls_shows_no_absence_of_anything(covered):
+    assert whole(covered([call(), call(id="2")])) == ()
+    assert whole(covered([PAT, call(), as_line(PAT)])) == ("issuance", "revocation")
+    for records, logs in (([call(), call(id="2")], {"usage"}), ([PAT, PROJECT], {"issuance", "revocation"})):
+        assert {log for log, *_ in covered(records)} == logs
 
 
 def test_no_secret_is_kept(load):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.loaders import test_github, test_google_workspace
+from tests.loaders import test_gcp_audit, test_github, test_gitlab, test_google_workspace
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -58,7 +58,39 @@ def google_workspace():
     ]
 
 
-LOGS = {"github": github, "google_workspace": google_workspace}
+def gcp_audit():
+    """Calls of the log of data access; then those of admin activity, which come last: the first and the last leave a use, and no end."""
+
+    def of(minute, record, log):
+        record["logName"] = f"projects/{test_gcp_audit.PROJECT}/logs/cloudaudit.googleapis.com%2F{log}"
+        return record | {"insertId": f"i-{minute}", "timestamp": f"{at(minute):%Y-%m-%dT%H:%M:%S}Z"}
+
+    name = f"projects/x/serviceAccounts/{test_gcp_audit.ROBOT}/keys/k"
+    data = [of(n, test_gcp_audit.entry("storage.objects.get"), "data_access") for n in range(0, 110, 2)]
+    admin = [of(n, test_gcp_audit.entry("storage.buckets.update"), "activity") for n in (41, 61)]
+    ended = [of(51, test_gcp_audit.iam("DeleteServiceAccountKey", name), "activity")]
+    return [*data, *admin, *ended], [
+        stretch("usage", 0, 108, whole=False),
+        stretch("revocation", 41, 61),
+    ]
+
+
+def gitlab():
+    """Calls, which are logged apart, and audit events in the middle of them."""
+
+    def moment(minute):
+        return f"{at(minute):%Y-%m-%dT%H:%M:%S}.000Z"
+
+    calls = [test_gitlab.call(id=str(n), time=moment(n), duration_s=0) for n in range(0, 110, 2)]
+    made = [test_gitlab.PAT | {"id": f"made {n}", "created_at": moment(n)} for n in (41, 51, 61)]
+    return [*calls, *made], [
+        stretch("issuance", 41, 61),
+        stretch("usage", 0, 108, whole=False),
+        stretch("revocation", 41, 61),
+    ]
+
+
+LOGS = {"github": github, "google_workspace": google_workspace, "gcp_audit": gcp_audit, "gitlab": gitlab}
 
 
 @pytest.mark.parametrize("service", LOGS)

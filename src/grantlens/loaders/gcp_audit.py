@@ -273,6 +273,13 @@ WHERE happened_at IS NULL OR (method_name IS NULL AND p IS NOT NULL)
 """
 
 
+# Only the log of admin activity is always on: of the others, a silence says nothing. The end of a person is one in all projects.
+_ADMIN_ACTIVITY = """
+SELECT line_no, CASE WHEN person IS NULL AND pool_person IS NULL THEN tenant END AS tenant, happened_at
+FROM known
+WHERE coalesce(log_name, '') = '' OR log_name LIKE '%activity'
+"""
+
 _ENTRY_IN = """SELECT line_no, TRY(from_json({0}, '{1}')) AS e, TRY(from_json({0}, '{2}')) AS lower
 FROM record WHERE json_valid({0}) AND json_type({0}) = 'OBJECT'"""
 
@@ -286,14 +293,7 @@ def _is_of_panther(record: Mapping) -> bool:
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Parse twice only what Panther wrote; look for the entry where a shipper put it as text.
-
-    Only the log of admin activity is always on: of the others, a silence says nothing.
-    """
-    fitted = LOADER
-    names = [str(record.get("logName") or record.get("logname") or "") for record in sample]
-    if any(names) and not any(name.endswith("activity") for name in names):
-        fitted = replace(fitted, carries=())
+    """Parse twice only what Panther wrote; look for the entry where a shipper put it as text."""
     if any("original" in event for event in (record.get("event") for record in sample) if isinstance(event, Mapping)):
         fields, spelled = '{"event": {"original": "VARCHAR"}}', _ENTRY_IN.format("r.event.original", _ENTRY, _LOWER)
     elif any(isinstance(record.get("message"), str) for record in sample):
@@ -301,20 +301,21 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
     elif any(map(_is_of_panther, sample)):
         fields, spelled = '"JSON"', _AS_PANTHER_SPELLS
     else:
-        return fitted
+        return LOADER
     other = LOADER if fields != '"JSON"' else None
-    return replace(fitted, fields=fields, steps={**LOADER.steps, "spelled": spelled}, otherwise=other, dialect=None)
+    return replace(LOADER, fields=fields, steps={**LOADER.steps, "spelled": spelled}, otherwise=other, dialect=None)
 
 
 LOADER = Loader(
     name="gcp_audit",
-    version=14,
+    version=15,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,
     dialect=_fitted,
     # Of issuance only tokens and keys of service accounts: those of people and of machines inside the cloud are not logged.
     carries=("revocation",),
+    shown_by={"revocation": _ADMIN_ACTIVITY},
     giving_shown=True,
     grants_end=False,
     makers=True,

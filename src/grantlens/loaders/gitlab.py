@@ -23,8 +23,7 @@ What the mapping decides, and why:
   follows GitLab's source and its list of event types.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 from grantlens.loaders.collected import mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
@@ -225,22 +224,19 @@ FROM known WHERE (starts_with(meaning, 'end ') OR meaning = 'user again') AND en
 """
 
 
-def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """A file of calls shows neither issue nor revocation, nor every use: Git over HTTP is logged elsewhere."""
-    if mostly_inside(_is_call)(sample):
-        return replace(LOADER, carries=(), dialect=None)
-    return LOADER
+# Calls show neither issue nor revocation, nor every use: Git over HTTP is logged elsewhere.
+_AUDITED = "SELECT line_no, NULL::VARCHAR AS tenant, happened_at FROM event WHERE NOT is_call AND meaning IS NOT NULL"
 
 
 LOADER = with_envelopes(
     Loader(
         name="gitlab",
-        version=7,
+        version=8,
         title="GitLab audit events and API log",
         recognise=mostly_inside(lambda record: _is_audit(record) or _is_call(record)),
         fields=_FIELDS,
-        dialect=_fitted,
         carries=("issuance", "revocation"),
+        shown_by={"issuance": _AUDITED, "revocation": _AUDITED},
         steps={"written": _WRITTEN, "event": _EVENT, "call": _CALL, "known": _KNOWN},
         issuance=_ISSUANCE,
         usage=_USAGE,
