@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from grantlens.loaders.keycloak import LOADER
 from grantlens.store import Store
-from tests.loaders.conftest import read
+from tests.loaders.conftest import read, whole
 from tests.loaders.damage import assert_accounted_for, damaged_line, lists_of_damaged
 
 BERLIN = "Europe/Berlin"
@@ -701,13 +701,17 @@ def test_a_line_delivered_twice_counts_once(loaded):
     assert loaded(line, line).counts() == {"records": 2, "issuance": 2, "duplicates": 2}
 
 
-def test_a_log_of_refusals_carries_nothing(tmp_path):
-    refusals, both = [new("LOGIN_ERROR", error="x")], [new("LOGIN_ERROR", error="x"), new("LOGOUT")]
+def test_a_log_of_refusals_shows_no_silence(covered):
+    refusal = new("CODE_TO_TOKEN_ERROR", error="x")
     carried = {True: ("issuance", "revocation"), False: ()}
-    for lines, shows in ((refusals, False), (both, True)):
-        assert LOADER.fitted([{"line": line} for line in lines]).carries == carried[shows]
-    for events, shows in (([rest("LOGIN_ERROR", error="x")], False), ([rest("LOGIN")], True)):
-        assert LOADER.fitted(events).carries == carried[shows]
+    for lines, shows in (([refusal], False), ([refusal, new("LOGOUT")], True), ([refusal, new("LOGIN")], False)):
+        assert whole(covered(lines, time_zone=BERLIN)) == carried[shows]
+    for event, shows in (
+        (rest("CODE_TO_TOKEN_ERROR", error="x"), False),
+        (rest("LOGIN"), False),
+        (rest("LOGOUT"), True),
+    ):
+        assert whole(covered([rest("REFRESH_TOKEN_ERROR", error="x"), event])) == carried[shows]
 
 
 EVERY_KIND = [

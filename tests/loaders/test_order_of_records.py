@@ -8,7 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.loaders import test_gcp_audit, test_github, test_gitlab, test_google_workspace
+from tests.loaders import (
+    test_gcp_audit,
+    test_github,
+    test_gitlab,
+    test_google_workspace,
+    test_keycloak,
+    test_salesforce,
+)
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -90,7 +97,48 @@ def gitlab():
     ]
 
 
-LOGS = {"github": github, "google_workspace": google_workspace, "gcp_audit": gcp_audit, "gitlab": gitlab}
+def salesforce():
+    """Logins, then all calls, then logouts, of events that are files of their own if nobody joins them."""
+
+    def of(minute, kind, **more):
+        return test_salesforce.line(kind, seconds=60 * minute, **more) | {"REQUEST_ID": str(minute)}
+
+    start = round((test_salesforce.moment(0, 250) - START).total_seconds() * 1000)
+    logins = [of(n, "Login", LOGIN_STATUS="LOGIN_NO_ERROR") for n in range(0, 104, 2)]
+    calls = [of(n, "ApiTotalUsage") for n in range(11, 60, 8)]
+    other = [of(n, "RestApi", STATUS_CODE="200") for n in (5, 101)]
+    ended = [of(n, "Logout", USER_INITIATED_LOGOUT="1") for n in (21, 31)]
+
+    def later(log, first, last, *, whole=True):
+        return log, *(at(minute) + timedelta(milliseconds=start) for minute in (first, last)), whole
+
+    return [*logins, *other, *calls, *ended], [
+        (log, first, last + MICROSECOND, "whole" if whole else "in part")
+        for log, first, last, whole in (
+            later("issuance", 0, 102),
+            later("usage", 11, 59),
+            later("usage", 5, 101, whole=False),
+            later("revocation", 21, 31),
+        )
+    ]
+
+
+def keycloak():
+    """Refusals, which a server logs that is told nothing else, and in the middle what succeeded."""
+
+    def of(minute, type_, **more):
+        return test_keycloak.rest(type_, **more) | {"id": f"e-{minute}", "time": round(at(minute).timestamp() * 1000)}
+
+    refused = [of(n, "CODE_TO_TOKEN_ERROR", error="invalid_code") for n in range(0, 110, 2)]
+    done = [of(n, "CODE_TO_TOKEN", token_id=f"t-{n}") for n in (41, 51, 61)]
+    return [*refused, *done, of(71, "LOGIN")], [
+        stretch("issuance", 41, 61),
+        stretch("issuance", 0, 108, whole=False),
+        stretch("revocation", 41, 61),
+    ]
+
+
+LOGS = {each.__name__: each for each in (github, google_workspace, gcp_audit, gitlab, salesforce, keycloak)}
 
 
 @pytest.mark.parametrize("service", LOGS)

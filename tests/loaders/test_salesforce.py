@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 
 import grantlens as gl
-from grantlens.loaders.salesforce import LOADER
 from grantlens.store import Store
+from tests.loaders.conftest import whole
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 EXPECTED = {
@@ -434,16 +434,16 @@ def test_scopes_of_an_app_changed(load):
     assert (none["scopes"], untold["scopes"]) == ([], None)
 
 
-def test_what_a_file_carries():
-    assert LOADER.fitted([login()]).carries == ("issuance",)
-    assert LOADER.fitted([line("RestApi")]).carries == ()
-    assert LOADER.fitted([line("ApiTotalUsage")]).carries == ("usage",)
-    assert LOADER.fitted([line("Logout")]).carries == ("revocation",)
-    assert LOADER.fitted([stream()]).carries == ("issuance",)
-    assert LOADER.fitted([ended()]).carries == ("revocation",)
-    assert LOADER.fitted([setup("x")]).carries == ("revocation",)
+def test_what_a_file_shows(covered):
+    assert whole(covered([login()])) == ("issuance",)
+    assert whole(covered([line("RestApi")])) == ()
+    assert whole(covered([line("ApiTotalUsage")])) == ("usage",)
+    assert whole(covered([line("Logout")])) == ("revocation",)
+    assert whole(covered([stream()])) == ("issuance",)
+    assert whole(covered([ended()])) == ("revocation",)
+    assert whole(covered([setup("insertConnectedApplication", "Installed Connected App A")])) == ("revocation",)
     delivered = {"channel": "/event/LoginEventStream", "data": {"payload": stream()}}
-    assert LOADER.fitted([delivered]).carries == ("issuance",)
+    assert whole(covered([delivered])) == ("issuance",)
 
 
 def test_ignored_and_broken_records_are_named(load):
@@ -500,7 +500,7 @@ def test_a_login_of_the_history_is_one_of_the_stream(load):
     assert (history["client_id"], history["token_kind"], history["kind"]) == ("Nightly", "access", "refresh")
 
 
-def test_a_login_history_as_csv_tells_the_same_and_shows_no_silence(load):
+def test_a_login_history_as_csv_tells_the_same_and_shows_no_silence(load, covered):
     failed = HISTORY | {
         "Id": "0Ya2",
         "LoginType": "Application",
@@ -517,7 +517,7 @@ def test_a_login_history_as_csv_tells_the_same_and_shows_no_silence(load):
         (None, "denied", None),
     ]
     assert [row["reason"] for row in table.rejected] == ["time cannot be read"]
-    assert LOADER.fitted([HISTORY]).carries == ()
+    assert whole(covered([HISTORY])) == ()
 
 
 @settings(max_examples=4)
@@ -667,9 +667,9 @@ def test_a_damaged_table_of_the_stream_never_raises_and_always_adds_up(load, rec
     assert_all_accounted_for(load, records, "salesforce")
 
 
-def test_a_table_of_the_stream_carries_what_its_types_are():
-    assert LOADER.fitted([of_table("ApiEvent")]).carries == ()
-    assert LOADER.fitted(OF_TABLE[:1]).carries == ("issuance",)
+def test_a_table_of_the_stream_shows_what_its_types_are(covered):
+    assert whole(covered([of_table("ApiEvent")])) == ()
+    assert whole(covered(OF_TABLE[:1])) == ("issuance",)
 
 
 @pytest.mark.parametrize("other", [{"Score": 0.9}, {"DelegatedUsername": "bo@acme.example"}])

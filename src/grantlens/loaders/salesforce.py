@@ -22,7 +22,7 @@ What the mapping decides, and why:
   of the stream (`SalesForceRealTimeEventMonitoring_CL`) names the type by `EventType`, and has an empty text for what an event has not.
 - No record of an event log file has an id of its own (a REQUEST_ID holds several). One is made of the columns that
   tell events apart, the same for CSV and JSON.
-- A file holds one type of events, so what it carries depends on its first records. Only ApiTotalUsage sees all calls.
+- A file of events holds one type, so what it shows depends on its records: logins, or calls, or logouts. Only ApiTotalUsage sees all calls.
 - A logout that nobody asked for is a session that timed out. Of an OAuth session (APP_TYPE 2514) it may as well be a revoked
   token or app, which Salesforce's page "Logout Event Type" counts among the logouts: it is kept as revoked. A logout without
   a user is one record for many sessions revoked at once, by the same page: it does not say which.
@@ -349,32 +349,33 @@ SELECT line_no, 'time cannot be read' FROM known WHERE written <> '' AND happene
 """
 
 
+_LOGGED_IN = (
+    "SELECT line_no, NULL::VARCHAR AS tenant, happened_at FROM known WHERE meaning IN ('file login', 'stream login')"
+)
+_ALL_CALLS = "SELECT line_no, NULL::VARCHAR AS tenant, happened_at FROM known WHERE EVENT_TYPE = 'ApiTotalUsage'"
+_ENDS = "SELECT line_no, NULL::VARCHAR AS tenant, happened_at FROM known WHERE means = 'logout' OR is_setup"
+
+
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Carry only what the streams of these records show."""
-    kinds = {_kind(record) for record in sample}
-    shown = {
-        "issuance": {"Login", "LoginEvent"},
-        "usage": {"ApiTotalUsage"},
-        "revocation": {"Logout", "LogoutEvent", "SetupAuditTrail"},
-    }
-    carries = tuple(log for log, types in shown.items() if kinds & types)
+    """Take the spelling of these records."""
     if any(map(_is_delivered, sample)):
         fields = f'{{"channel": "VARCHAR", "data": {{"payload": {_FIELDS}}}}}'
-        return replace(LOADER, fields=fields, steps={**LOADER.steps, "typed": _TYPED_WITHIN}, carries=carries)
+        return replace(LOADER, fields=fields, steps={**LOADER.steps, "typed": _TYPED_WITHIN})
     if any(map(_is_row, sample)):
         fields = _FIELDS.replace('"Username"', '"UserNameDetail": "VARCHAR", "Username"')
-        return replace(LOADER, fields=fields, steps={**LOADER.steps, "typed": _TYPED_ROWS}, carries=carries)
-    return replace(LOADER, fields=_LOWER_FIELDS if any(map(_is_lower, sample)) else _FIELDS, carries=carries)
+        return replace(LOADER, fields=fields, steps={**LOADER.steps, "typed": _TYPED_ROWS})
+    return replace(LOADER, fields=_LOWER_FIELDS if any(map(_is_lower, sample)) else _FIELDS)
 
 
 LOADER = Loader(
     name="salesforce",
-    version=13,
+    version=14,
     title="Salesforce event log files, login events, login history and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,
     dialect=_fitted,
     carries=("issuance", "usage", "revocation"),
+    shown_by={"issuance": _LOGGED_IN, "usage": _ALL_CALLS, "revocation": _ENDS},
     steps={"typed": _TYPED, "known": _KNOWN},
     issuance=_ISSUANCE,
     usage=_USAGE,

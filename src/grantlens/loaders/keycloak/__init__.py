@@ -49,7 +49,6 @@ from grantlens.loaders.settings import Settings
 
 _LINE = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\s+[A-Z]+\s+\[org\.keycloak\.")
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?=\s+[A-Z]+\s+\[|$)")
-_SUCCESS = re.compile(r"\[org\.keycloak\.events\].*?type\W{1,3}[A-Z0-9_]+", re.I)
 _TYPE = re.compile(r"(access\.)?[A-Z][A-Z0-9_]{3,}")
 
 
@@ -91,13 +90,6 @@ def _local_time(record: Mapping) -> str | None:
     return found.group() if found else None
 
 
-def _shows_success(record: Mapping) -> bool:
-    if "line" in record or "message" in record:
-        said = _SUCCESS.search(str(record.get("line") or f"[{_logger(record)}] {record.get('message')}"))
-        return said is not None and not said.group().upper().endswith("_ERROR")
-    return not record.get("error") and not str(record.get("type")).endswith("_ERROR")
-
-
 @dataclass(frozen=True)
 class _Configure:
     """Asks for the zone of a file in which local times stand, and says whether it holds text."""
@@ -117,13 +109,12 @@ class _Configure:
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Find out whether a zone is needed, whether the log shows more than refusals, and whether Docker wrote its lines."""
+    """Find out whether a zone is needed, and whether Docker wrote its lines."""
     lines = [*map(_unwrapped, sample)]
-    carries = ("issuance", "revocation") if any(map(_shows_success, lines)) else ()
     local_time = next(filter(None, map(_local_time, lines)), None)
     steps = {**LOADER.steps, "told": TOLD_IN_DOCKER} if lines != [*sample] else LOADER.steps
     configure = _Configure(local_time, any("line" in record for record in lines))
-    return replace(LOADER, steps=steps, carries=carries, configure=configure)
+    return replace(LOADER, steps=steps, configure=configure)
 
 
 _KIND = " ".join(f"WHEN '{name}' THEN '{meaning}'" for name, meaning in MEANINGS.items())
@@ -292,9 +283,15 @@ UNION ALL
 SELECT line_no, 'no JSON object' FROM told WHERE (is_text AND logger IS NULL AND NOT $text) OR (NOT is_text AND j IS NULL)
 """
 
+# A server that logs only warnings shows refusals alone. Of sign-ins, which lines tell early, nothing is read that would show more.
+_SUCCEEDED = """
+SELECT line_no, tenant, happened_at FROM meant
+WHERE NOT refused AND meaning IS NOT NULL AND time_fault IS NULL AND NOT is_cut
+"""
+
 LOADER = Loader(
     name="keycloak",
-    version=7,
+    version=8,
     title="Keycloak events: server log, JSON listeners and admin API",
     recognise=_recognise,
     fields="",
@@ -302,6 +299,7 @@ LOADER = Loader(
     dialect=_fitted,
     parameters={"zone": None, "text": True},
     carries=("issuance", "revocation"),
+    shown_by={"issuance": _SUCCEEDED, "revocation": _SUCCEEDED},
     makers=True,
     parents=("rotated",),
     steps={
