@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from grantlens import detect
-from grantlens.rule.example import consent, three_logs_from_to, moment, revoked, token, use
+from grantlens.rule.example import consent, moment, revoked, three_logs_from_to, token, use
 
 SCOPES = ["mail.read", "files.read"]
 END = "30 12:00"
