@@ -3,7 +3,7 @@
 import pytest
 
 from grantlens import detect
-from grantlens.rule.example import consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import consent, three_logs_from_to, revoked, token, use
 from grantlens.rules import find
 
 UNTOLD, UNCLEAR = "no log says which scopes were held", "does not say which scopes are left"
@@ -87,7 +87,7 @@ def test_a_scope_that_a_change_left_out_is_not_held_any_more(told):
     records = (
         consent("01 08:00", ["mail.write"]),
         *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
-        *logs_from_to("01 08:00", "31 23:00"),
+        *three_logs_from_to("01 08:00", "31 23:00"),
     )
     assert ("violation", "mail.write") in told("PRV-4", *records)
     assert told("PRV-4", *records, changed("30 12:00", ["mail.read"])) == {}

@@ -53,7 +53,6 @@ def count_events(
     values = {
         "batch": batch_id,
         "carries": [log for log in loader.carries if log not in loader.shown_by],
-        "by_own_rows": [log for log, select in loader.shown_by.items() if not select and log in loader.carries],
         "by_presence": loader.name == "native",
         "covered": loader.covered,
         "source": loader.name,
@@ -65,14 +64,12 @@ def count_events(
             engine.execute(_MARK_SHOWN, values)
     for log in holds:
         # Of a log that may be shown in part, what was before and after is counted apart, in the same minute too.
-        apart = loader.covered is not None or bool(loader.shown_by.get(log))
+        apart = loader.covered is not None or log in loader.shown_by
         if log == "usage":
             engine.execute(_FIRST_USES, values)
             engine.execute(_COUNT_CALLS_APART if apart else _COUNT_CALLS, values)
         else:
             engine.execute((_COUNT_APART if apart else _COUNT).format(log=log, time=TIMES[log]), values)
-    if values["by_own_rows"]:
-        engine.execute(_MARK_OWN, values)
     if loader.covered is None and values["carries"]:
         engine.execute(_MARK_ENDS, values)
     if not coverage_is_due(engine):
@@ -193,15 +190,6 @@ _MARK_SHOWN = """
 INSERT INTO activity
 SELECT $batch + file, $source, tenant, log, date_trunc('minute', moment), 0, moment, moment, true
 FROM (SELECT file, tenant, log, unnest([min(since), max(until)]) AS moment FROM file_shown GROUP BY file, tenant, log)
-"""
-
-_MARK_OWN = """
-INSERT INTO activity
-SELECT batch_id, source, tenant, log, date_trunc('minute', moment), 0, moment, moment, true
-FROM (SELECT batch_id, source, tenant, log, unnest([min(first_event), max(last_event)]) AS moment
-      FROM activity
-      WHERE batch_id >= $batch AND records > 0 AND log::VARCHAR IN (SELECT unnest($by_own_rows))
-      GROUP BY batch_id, source, tenant, log)
 """
 
 # A stream that lives shows that a log it carries had nothing to say: its ends are marked with zero records.

@@ -138,7 +138,7 @@ def kept_steps(loader: Loader, *, strict: bool = True) -> dict[str, str]:
     ['event', 'known', 'party', 'ended']
     """
     selects = [select for name in (*LOGS, "ignored", "rejected") if (select := getattr(loader, name))]
-    selects += filter(None, {*loader.shown_by.values()})
+    selects += {*loader.shown_by.values()}
     shared = []
     for step in loader.steps:
         others = [other for name, other in loader.steps.items() if name != step]
@@ -228,7 +228,7 @@ def reads_calls_only(loader: Loader) -> bool:
             loader.ignored,
             loader.rejected,
             loader.known_keys,
-            any(loader.shown_by.values()),
+            loader.shown_by,
         )
     )
 

@@ -111,8 +111,7 @@ class Loader:
     """Which of the three logs this stream would show, had something happened. Coverage rests on it."""
     shown_by: Mapping[str, str] = field(default_factory=dict)
     """Of a log that it carries only where it holds certain records: a SELECT of (line_no, tenant, happened_at) of these, which may leave no row.
-    The log is covered from the first of them to the last, in each tenant of a file, and shown in part before and after. With empty text, its own
-    rows are these records."""
+    The log is covered from the first of them to the last, in each tenant of a file, and shown in part before and after."""
     covered: str | None = None
     """What a file says of itself, in place of that: a JSON list (`COVERED`) of the logs that it holds whole, each from a time until another."""
     glance: str = ""
