@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import grantlens as gl
 from grantlens.loaders import loaders
-from grantlens.rule.example import BYSTANDER, IN_PART, consent, logs_from_to, moment, revoked, token, use
+from grantlens.rule.example import BYSTANDER, IN_PART, consent, moment, revoked, three_logs_from_to, token, use
 
 JULY = ("2026-07-01", "2026-07-31")
 
@@ -258,7 +258,7 @@ def test_a_grant_that_a_revocation_may_have_meant_is_not_live(world, records, re
 def test_a_grant_that_may_have_been_used_before_the_window_is_not_dormant(world):
     two = [consent("01 00:00", ["mail.read", "offline_access"], name, event_id=name) for name in ("one", "two")]
     day = token("19 09:00", "t1", ["mail.read"], "19 10:00", grant_id=None), use("19 09:05", "GET /v1/messages/7")
-    store = world(*two, *day, *logs_from_to("01 00:00", "28 00:00"))
+    store = world(*two, *day, *three_logs_from_to("01 00:00", "28 00:00"))
     asked = store.between("2026-07-20", "2026-07-28")
     verdicts = {
         days: [row["verdict"] for row in gl.detect.run(asked, "PRV-3", parameters={"dormant_days": days})[0].to_dicts()]

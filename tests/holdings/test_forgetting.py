@@ -120,8 +120,17 @@ def test_silence_counts_from_where_the_log_of_calls_begins(tmp_path):
         {**grant, "event_id": "i2", "issued_at": "2024-01-01T00:00:00Z", "kind": "token", "token_id": "r", "token_kind": "refresh"},
     ]  # fmt: skip
     calls = [call(minutes, minutes, client_id="other") for minutes in (0, 100 * 1440)]
+    ended = {
+        "log": "revocation",
+        "event_id": "e",
+        "revoked_at": "2024-01-01T00:00:00Z",
+        "kind": "revoke",
+        "target_kind": "grant",
+        "grant_id": "of old",
+        "outcome": "success",
+    }
     with Store(tmp_path / "s.duckdb") as store:
-        store.load(write(tmp_path / "issuance.ndjson", issued), write(tmp_path / "calls.ndjson", calls))
+        store.load(write(tmp_path / "issuance.ndjson", [*issued, ended]), write(tmp_path / "calls.ndjson", calls))
         (found,) = gl.detect.run(store.between("2026-10-01", "2026-10-09", "2026-10-09"), ["PRV-3"])
         (row,) = found.to_dicts()
         assert (row["verdict"], row["detail"]["silent_days"]) == ("violation", 100)

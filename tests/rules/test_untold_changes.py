@@ -3,7 +3,7 @@
 import pytest
 
 from grantlens import detect
-from grantlens.rule.example import consent, three_logs_from_to, revoked, token, use
+from grantlens.rule.example import consent, revoked, three_logs_from_to, token, use
 from grantlens.rules import find
 
 UNTOLD, UNCLEAR = "no log says which scopes were held", "does not say which scopes are left"

@@ -68,10 +68,10 @@ def why_empty(
 
 
 def _open_ways(rule: Rule, held: Iterable[tuple[Source, Source]]) -> Sequence[Way]:
-    """Return the ways of a rule for which some source has all; those that it prefers, if there are none."""
+    """Return the ways of a rule for which some source has all; all, if there are none."""
     ways = rule.rests_on.verdict + rule.rests_on.bounds
     found = [way for way in ways if any(not lacking(way, there) for _, there in held)]
-    return found or rule.rests_on.verdict or rule.rests_on.bounds or [Way()]
+    return found or ways or [Way()]
 
 
 def _conclude(rule: Rule, provider: Source, there: Source) -> Conclusion:
