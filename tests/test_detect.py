@@ -156,11 +156,11 @@ def test_rules_come_in_the_order_of_reports(empty):
         ((), "INT-1", "The store holds no log."),
         (ONE_CALL, "REV-1", "No revocation log is in the store."),
         (ONE_CALL[1:], "PRV-1", "No issuance log is in the store."),
-        (ONE_CALL[1:], "REV-2", "No issuance log and no revocation log is in the store."),
+        (ONE_CALL[1:], "REV-2", "No revocation log is in the store."),
+        (ONE_CALL, "PRV-4", "No catalogue is in the store: add one with `grantlens catalogue add`."),
         (ONE_CALL[:1], "REV-3", "No usage log and no revocation log is in the store."),
         (ENDED, "REV-2", "Nothing of the kind is found in the logs held for this window."),
         (ENDED, "REV-1", "No usage log is in the store."),
-        (ONE_CALL, "PRV-4", "No catalogue is in the store: add one with `grantlens catalogue add`."),
         (
             ONE_CALL,
             "OOS-12",
