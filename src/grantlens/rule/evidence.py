@@ -179,6 +179,18 @@ class Evidence:
     """In one of these it says less: indeterminate, or something about the whole grant and never about a token."""
 
 
+UNUSED = Way(
+    ALL_THREE,
+    {ISSUE_USE: PAIR},
+    ("issuance.scopes", WORKED, ALL_KINDS),
+    silence=("usage", "revocation"),
+    brought=("catalogue",),
+)
+"""Scopes were held, and no call needed them: an absence, of the grant as a whole, for which client and subject are enough."""
+
+MAYBE_OVER = replace(UNUSED, logs=ISSUE_USE, silence=("usage",), leaves_open=END_UNSEEN)
+"""The same of a grant that may be over."""
+
 UNDECLARED = Evidence()
 """Of a rule that does not say what it rests on: nothing can be said of what it can conclude."""
 

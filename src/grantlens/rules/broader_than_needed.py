@@ -3,7 +3,7 @@
 from typing import Any
 
 from grantlens.catalogue.optional import lacks
-from grantlens.rule.evidence import ALL_KINDS, ALL_THREE, END_UNSEEN, ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.evidence import ISSUE_USE, MAYBE_OVER, PAIR, UNUSED, WORKED, Evidence, Way
 from grantlens.rule.example import (
     BYSTANDER,
     IN_PART,
@@ -49,24 +49,9 @@ RULE = Rule(
     ),
     # Enough for every call: an absence of calls that need more.
     rests_on=Evidence(
+        (UNUSED,),
         (
-            Way(
-                ALL_THREE,
-                {ISSUE_USE: PAIR},
-                ("issuance.scopes", WORKED, ALL_KINDS),
-                silence=("usage", "revocation"),
-                brought=("catalogue",),
-            ),
-        ),
-        (
-            Way(
-                ISSUE_USE,
-                {ISSUE_USE: PAIR},
-                ("issuance.scopes", WORKED, ALL_KINDS),
-                silence=("usage",),
-                brought=("catalogue",),
-                leaves_open=END_UNSEEN,
-            ),
+            MAYBE_OVER,
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},

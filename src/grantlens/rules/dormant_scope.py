@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.catalogue.optional import lacks
-from grantlens.rule.evidence import ALL_KINDS, ALL_THREE, END_UNSEEN, ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.evidence import MAYBE_OVER, UNUSED, Evidence
 from grantlens.rule.example import (
     BYSTANDER,
     IN_PART,
@@ -75,27 +75,7 @@ RULE = Rule(
         Parameter("min_map", 0.90, "share", "Least share of the grant's calls that a catalogue must know."),
     ),
     # That it was not used any more is an absence, of the grant as a whole.
-    rests_on=Evidence(
-        (
-            Way(
-                ALL_THREE,
-                {ISSUE_USE: PAIR},
-                ("issuance.scopes", WORKED, ALL_KINDS),
-                silence=("usage", "revocation"),
-                brought=("catalogue",),
-            ),
-        ),
-        (
-            Way(
-                ISSUE_USE,
-                {ISSUE_USE: PAIR},
-                ("issuance.scopes", WORKED, ALL_KINDS),
-                silence=("usage",),
-                brought=("catalogue",),
-                leaves_open=END_UNSEEN,
-            ),
-        ),
-    ),
+    rests_on=Evidence((UNUSED,), (MAYBE_OVER,)),
     sql="""
 WITH worked AS (
     SELECT c.source, p.grant_id, max(p.last_used_at) AS last_call_at

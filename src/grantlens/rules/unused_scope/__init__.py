@@ -1,6 +1,6 @@
 """PRV-1: granted scopes that nobody needed."""
 
-from grantlens.rule.evidence import ALL_KINDS, ALL_THREE, END_UNSEEN, ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.evidence import ISSUE_USE, MAYBE_OVER, PAIR, UNUSED, WORKED, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.unused_scope.examples import FIRES, SILENT
 from grantlens.rules.unused_scope.judgement import conclude
@@ -29,24 +29,9 @@ RULE = Rule(
     ),
     # The grant is judged, so the pair of client and subject is enough; that nothing was used is an absence.
     rests_on=Evidence(
+        (UNUSED,),
         (
-            Way(
-                ALL_THREE,
-                {ISSUE_USE: PAIR},
-                ("issuance.scopes", WORKED, ALL_KINDS),
-                silence=("usage", "revocation"),
-                brought=("catalogue",),
-            ),
-        ),
-        (
-            Way(
-                ISSUE_USE,
-                {ISSUE_USE: PAIR},
-                ("issuance.scopes", WORKED, ALL_KINDS),
-                silence=("usage",),
-                brought=("catalogue",),
-                leaves_open=END_UNSEEN,
-            ),
+            MAYBE_OVER,
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},
