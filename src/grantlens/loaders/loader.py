@@ -185,7 +185,7 @@ class Loader:
     """Columns of a CSV file whose cells hold lists."""
 
     def fitted(self, sample: Sequence[Mapping]) -> "Loader":
-        """Return the loader as it fits the first records of a file: how they are spelled, which tells nothing of what the others show."""
+        """Return the loader as it fits the first records of a file: `fields` and `steps` may differ, and `carries` where no `shown_by` is declared."""
         return self.dialect(sample) if self.dialect else self
 
     def configured(self, settings: Settings) -> "Loader":
