@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from grantlens import detect
     from grantlens.access_review.grants import grants
+    from grantlens.access_review.register_draft import register_draft
     from grantlens.access_review.review import Review, review
     from grantlens.case import Case
     from grantlens.catalogue.model import Catalogue
@@ -47,6 +48,7 @@ __all__ = [
     "mapping",
     "offline",
     "open",
+    "register_draft",
     "review",
 ]
 
@@ -67,6 +69,7 @@ _HOMES = {
     "mapping": "grantlens.loaders.mapped",
     "offline": "grantlens.charts.chart",
     "open": "grantlens.store",
+    "register_draft": "grantlens.access_review.register_draft",
     "review": "grantlens.access_review.review",
 }
 

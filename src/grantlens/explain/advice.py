@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from grantlens.explain.draft import meaning, text
+from grantlens.explain.draft import meaning
 from grantlens.explain.moment import written_as
 from grantlens.loaders.mapped.sql import NEVER, TWICE
+from grantlens.toml_text import toml_text
 
 
 def advice(reason: str) -> str:
@@ -32,7 +33,7 @@ def advice(reason: str) -> str:
     if found := re.search(r"'(.*)' is none of ([\w, ]+)", reason):
         meant = meaning(found[1])
         word = meant if meant in found[2].split(", ") else None
-        return f"say what it means: values = {{ {text(found[1])} = {text(word or '...')} }}"
+        return f"say what it means: values = {{ {toml_text(found[1])} = {toml_text(word or '...')} }}"
     if "' is no number" in reason:
         return "take the number out of it by a pattern, or leave the column out"
     return ""

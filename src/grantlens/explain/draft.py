@@ -14,6 +14,7 @@ from grantlens.explain.moment import written_as
 from grantlens.loaders.mapped.column import COLUMNS
 from grantlens.schema import TIMES
 from grantlens.secrecy import masked
+from grantlens.toml_text import toml_text
 
 SHOWN_VALUES = 12
 """Different values of a field up to which it is taken for a closed vocabulary."""
@@ -123,7 +124,7 @@ def draft(path: str, around: Unwrapped, whole: Log, parts: Mapping[str, Part]) -
     """Return a mapping that can be read as it stands."""
     name = re.sub(r"[^a-z0-9]+", "_", PurePath(path).name.lower().split(".")[0]).strip("_")
     lines = [
-        f"name = {text(f'my_{name[:32]}' if name else 'my_log')}",
+        f"name = {toml_text(f'my_{name[:32]}' if name else 'my_log')}",
         'title = "What people call this log"',
         f"# carries = {_listed(parts)}    # once you know that every event of these is logged: coverage rests on it",
     ]
@@ -134,7 +135,7 @@ def draft(path: str, around: Unwrapped, whole: Log, parts: Mapping[str, Part]) -
     if nothing:
         lines.append(f"absent = {_listed(nothing)}")
     if around.lists:
-        lines.append(f"records = {text(around.lists)}")
+        lines.append(f"records = {toml_text(around.lists)}")
     if around.texts:
         lines.append(f"json = {_listed(around.texts)}")
     if around.pairs:
@@ -150,7 +151,7 @@ def draft(path: str, around: Unwrapped, whole: Log, parts: Mapping[str, Part]) -
 def _table(table: str, when: Told | None, log: Log) -> Iterator[str]:
     yield f"[{table}]"
     if when:
-        yield f"when = {{ {text(when.path)} = {_listed(when.words)} }}    # check what they mean"
+        yield f"when = {{ {toml_text(when.path)} = {_listed(when.words)} }}    # check what they mean"
     yield f"{TIMES[table]} = {_time(log)}"
     if table == "issuance" and when:
         kinds = {
@@ -160,8 +161,8 @@ def _table(table: str, when: Told | None, log: Log) -> Iterator[str]:
         if len({*kinds.values()}) == 1:
             yield f'kind = {{ constant = "{kinds[when.words[0]]}" }}'
         else:
-            meant = ", ".join(f'{text(word)} = "{kind}"' for word, kind in kinds.items())
-            yield f"kind = {{ path = {text(when.path)}, values = {{ {meant} }} }}"
+            meant = ", ".join(f'{toml_text(word)} = "{kind}"' for word, kind in kinds.items())
+            yield f"kind = {{ path = {toml_text(when.path)}, values = {{ {meant} }} }}"
     if table == "revocation":
         words = " ".join(when.words).lower() if when else ""
         ended = next((kind for word, kind in _ENDED.items() if word in words), "token")
@@ -174,17 +175,17 @@ def _table(table: str, when: Told | None, log: Log) -> Iterator[str]:
         if path and name not in ("used_at", "outcome") and not (when and path == when.path):
             yield f"{name} = {_rule(log, column, path)}"
     if "token_id" not in log.columns and log.secrets:
-        yield f"# token_id = {{ path = {text(log.secrets[0])}, hash = true }}    # if it tells one token from another"
+        yield f"# token_id = {{ path = {toml_text(log.secrets[0])}, hash = true }}    # if it tells one token from another"
 
 
 def _rule(log: Log, column: str, path: str) -> str:
     first = log.values[path][0]
     if column == "token_scopes" and not isinstance(first, list):
-        return f'{{ path = {text(path)}, split = " " }}'
+        return f'{{ path = {toml_text(path)}, split = " " }}'
     if column in ("method", "target") and re.fullmatch(REQUEST, told(first)):
         pattern = r"^(\S+)" if column == "method" else r"^\S+ (\S+)"
-        return f"{{ path = {text(path)}, pattern = '{pattern}' }}"
-    return text(path)
+        return f"{{ path = {toml_text(path)}, pattern = '{pattern}' }}"
+    return toml_text(path)
 
 
 def _rest(log: Log, told_by: Sequence[Told]) -> Iterator[str]:
@@ -198,7 +199,7 @@ def _rest(log: Log, told_by: Sequence[Told]) -> Iterator[str]:
             yield "# No table takes these: they are rejected, until one does or they are ignored."
         yield "# [[ignored]]"
         yield '# reason = "page shown"'
-        yield f"# when = {{ {text(path)} = {_listed(rest)} }}"
+        yield f"# when = {{ {toml_text(path)} = {_listed(rest)} }}"
 
 
 def _time(log: Log) -> str:
@@ -207,11 +208,11 @@ def _time(log: Log) -> str:
         return '"time"    # no path looks like a time: say which one it is'
     how = Counter(filter(None, map(written_as, log.values[path]))).most_common(1)[0][0]
     if how == "local":
-        return f'{{ path = {text(path)}, zone = "UTC" }}    # the zone in which it was written'
+        return f'{{ path = {toml_text(path)}, zone = "UTC" }}    # the zone in which it was written'
     if how and how.startswith("%"):
         zone = "" if how.endswith("%z") else ', zone = "UTC"'
-        return f'{{ path = {text(path)}, format = "{how}"{zone} }}'
-    return text(path) if how == "ISO 8601" else f'{{ path = {text(path)}, unit = "{how}" }}'
+        return f'{{ path = {toml_text(path)}, format = "{how}"{zone} }}'
+    return toml_text(path) if how == "ISO 8601" else f'{{ path = {toml_text(path)}, unit = "{how}" }}'
 
 
 def _outcome(log: Log, when: Told | None) -> str:
@@ -220,15 +221,15 @@ def _outcome(log: Log, when: Told | None) -> str:
     flag = path is not None and {word.lower() for word in log.words(path)} <= {"true", "false"}
     if path and not (flag and status and log.everywhere(status)):
         words = [word for word in log.words(path) if masked(word) == word][:SHOWN_VALUES]
-        meant = ", ".join(f"{text(word)} = {text(meaning(word) or 'error')}" for word in words)
-        return f'outcome = {{ path = {text(path)}, values = {{ {meant} }}, otherwise = "error" }}    # check what they mean'
+        meant = ", ".join(f"{toml_text(word)} = {toml_text(meaning(word) or 'error')}" for word in words)
+        return f'outcome = {{ path = {toml_text(path)}, values = {{ {meant} }}, otherwise = "error" }}    # check what they mean'
     if status and log.everywhere(status):
         denied = '"401" = "denied", "403" = "denied", "429" = "denied"'
-        return f'outcome = {{ path = {text(status)}, values = {{ "2*" = "success", {denied} }}, otherwise = "error" }}'
+        return f'outcome = {{ path = {toml_text(status)}, values = {{ "2*" = "success", {denied} }}, otherwise = "error" }}'
     fails = [word for word in when.words if _FAILS.search(word)] if when else []
     if when and fails:
-        meant = ", ".join(f'{text(word)} = "error"' for word in fails)
-        return f'outcome = {{ path = {text(when.path)}, values = {{ {meant} }}, otherwise = "success" }}'
+        meant = ", ".join(f'{toml_text(word)} = "error"' for word in fails)
+        return f'outcome = {{ path = {toml_text(when.path)}, values = {{ {meant} }}, otherwise = "success" }}'
     return 'outcome = { constant = "success" }    # no path is known to tell: is a failed one logged, and where?'
 
 
@@ -254,23 +255,4 @@ def told(value: Any) -> str:
 
 
 def _listed(words: Sequence[str] | Mapping[str, Any]) -> str:
-    return f"[{', '.join(map(text, words))}]"
-
-
-def text(value: str) -> str:
-    r"""Return a text as TOML writes it.
-
-    Examples
-    --------
-    >>> print(text('a "b"\x1b'))
-    "a \"b\"\u001b"
-    """
-    return '"' + "".join(_letter(letter) for letter in value) + '"'
-
-
-def _letter(letter: str) -> str:
-    if letter in '"\\':
-        return "\\" + letter
-    return (
-        letter if letter.isprintable() else f"\\U{ord(letter):08x}" if ord(letter) > 0xFFFF else f"\\u{ord(letter):04x}"
-    )
+    return f"[{', '.join(map(toml_text, words))}]"
