@@ -35,6 +35,7 @@ def test_without_a_register_owner_and_purpose_are_unknown_and_not_nobody(world):
     result = gl.review(world(*CALLS).between("2026-07-01", "2026-07-06"))
     who, owners, _, purpose, deeds, _ = result.document["answers"]
     assert (owners["headline"], purpose["headline"]) == (UNKNOWN, UNKNOWN)
+    assert owners["lines"] == ["grantlens register draft begins one, with an entry for each client."]
     said = " ".join(line for answer in (who, owners, purpose) for line in answer["lines"])
     for claim in ("names no owner", "No purpose is written", "In no register"):
         assert claim not in said

@@ -52,9 +52,10 @@ def _who(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _owners(document: dict[str, Any]) -> dict[str, Any]:
-    if _unregistered(document):
-        return _answer("Who owns them?", _NO_REGISTER, [], "grants")
     clients = document["clients"]
+    if _unregistered(document):
+        begun = ["grantlens register draft begins one, with an entry for each client."] if clients else []
+        return _answer("Who owns them?", _NO_REGISTER, begun, "grants")
     lost = [row for row in clients if not row["owner"]]
     lines = [f"The register names no owner for {_names(lost)}."] if lost else []
     live = sum(row["live"] > 0 for row in lost)
