@@ -157,20 +157,24 @@ def test_rules_come_in_the_order_of_reports(empty):
         (ONE_CALL, "REV-1", "No revocation log is in the store."),
         (ONE_CALL[1:], "PRV-1", "No issuance log is in the store."),
         (ONE_CALL[1:], "REV-2", "No revocation log is in the store."),
-        (ONE_CALL, "PRV-4", "No catalogue is in the store: add one with `grantlens catalogue add`."),
+        (
+            ONE_CALL,
+            "PRV-4",
+            "No catalogue is in the store: make one with `grantlens catalogue build`, then `grantlens catalogue add`.",
+        ),
         (ONE_CALL[:1], "REV-3", "No usage log and no revocation log is in the store."),
         (ENDED, "REV-2", "Nothing of the kind is found in the logs held for this window."),
         (ENDED, "REV-1", "No usage log is in the store."),
         (
             ONE_CALL,
             "OOS-12",
-            "Nothing of the kind is found in the logs held for this window. With a catalogue more could be: add one with "
-            "`grantlens catalogue add`.",
+            "Nothing of the kind is found in the logs held for this window. With a catalogue more could be: make one with "
+            "`grantlens catalogue build`, then `grantlens catalogue add`.",
         ),
         (
             ONE_CALL,
             "OOS-3",
-            "No catalogue is in the store: add one with `grantlens catalogue add`. "
+            "No catalogue is in the store: make one with `grantlens catalogue build`, then `grantlens catalogue add`. "
             "No register is in the store: add one with `grantlens register add`.",
         ),
         (ONE_CALL, "INT-1", "Nothing of the kind is found in the logs held for this window."),

@@ -1,4 +1,6 @@
 import grantlens as gl
+from grantlens.catalogue.model import SOURCES
+from grantlens.loaders import loaders
 from grantlens.rule.example import token, use
 
 
@@ -34,3 +36,24 @@ def test_ids_that_were_issued_in_several_tenants_are_told(world):
     told = "In native 1 session id was given out in several tenants: calls and revocations are held to the session of their own tenant, "
     assert any(line.startswith(told) for line in found["limitations"])
     assert gl.review(world(rows[0])).document["taken_for_one"] == []
+
+
+def test_the_catalogues_that_would_know_calls_are_named_unless_they_are_there(world):
+    def called(source, number, operation):
+        return use(f"10 09:0{number}", operation, None, source=source, event_id=f"{source}{number}")
+
+    store = world(
+        called("aws_cloudtrail", 1, "GET /v1/unheard"), called("aws_cloudtrail", 2, "GET /v1/unheard"), called("okta", 1, "GET /v1/unheard"),
+        called("github", 1, "GET /v1/messages/7"), called("native", 1, "GET /v1/unheard"), called("slack", 1, "GET /v1/unheard"),
+    )  # fmt: skip
+    result = gl.review(store)
+    known = result.document["map_coverage"]
+    assert (known["calls"], known["known"]) == (6, 1)
+    assert known["could_know"] == [{"source": "aws", "calls": 2}, {"source": "okta", "calls": 1}]
+    assert "that `grantlens catalogue build` makes: aws (2 calls) and okta (1 call)." in result.to_markdown()
+    store.engine.execute("UPDATE cat_meta SET source = 'aws'")
+    assert gl.review(store).document["map_coverage"]["could_know"] == [{"source": "okta", "calls": 1}]
+
+
+def test_what_a_loader_names_is_made_by_the_command():
+    assert {loader.catalogue for loader in loaders().values()} - {""} <= {*SOURCES}

@@ -53,7 +53,7 @@ def test_a_rule_that_could_not_look_is_not_passed_over_in_silence(run, tmp_path,
     assert ran.out.strip() in ("[]", "", ",".join(csv.DictReader(io.StringIO(ran.out)).fieldnames or ()))
     (told,) = ran.err.splitlines()
     assert told.startswith(
-        "OOS-3 could not look: No catalogue is in the store: add one with `grantlens catalogue add`."
+        "OOS-3 could not look: No catalogue is in the store: make one with `grantlens catalogue build`, then `grantlens catalogue add`."
     )
 
 

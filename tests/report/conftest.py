@@ -154,6 +154,7 @@ def make_document(findings=(), text=None, **changes):
             "calls": 980,
             "known": 900,
             "share": 900 / 980,
+            "could_know": [{"source": "msgraph", "calls": 80}],
             "by_server": [
                 {
                     "resource_server": name,

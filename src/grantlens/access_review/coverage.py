@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
+from grantlens.loaders import loaders
 from grantlens.window import in_time
 
 if TYPE_CHECKING:
@@ -126,6 +128,14 @@ LEFT JOIN registered_client g ON g.client_id = c.client_id
 WHERE p.outcome = 'success'
 """
 
+# A call whose operation no catalogue knows, by the log that holds it.
+_UNKNOWN = """
+SELECT u.source, sum(p.events)::BIGINT AS calls
+FROM used_pair p JOIN usage_caller u USING (caller_id)
+WHERE p.operation_id IS NULL AND NOT p.container
+GROUP BY u.source
+"""
+
 _KEYS = """
 SELECT coalesce(s.join_key, CASE WHEN c.token_known OR b.grant_id IS NOT NULL THEN 'token' END, 'unattributed') AS join_key,
        sum(p.events)::BIGINT AS calls
@@ -220,9 +230,19 @@ def map_coverage(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
         server["share"] = _ratio(server["known"], server["calls"])
     by_server = sorted(servers.values(), key=lambda row: (-row["calls"], row["resource_server"] or ""))
     calls, known = sum(row["calls"] for row in by_server), sum(row["known"] for row in by_server)
-    return {"calls": calls, "known": known, "share": _ratio(known, calls), "by_server": by_server} | ask(
-        engine, _JUDGED
-    )[0]
+    shares = {"calls": calls, "known": known, "share": _ratio(known, calls), "by_server": by_server}
+    return shares | {"could_know": _could_know(engine)} | ask(engine, _JUDGED)[0]
+
+
+def _could_know(engine: Engine) -> list[dict[str, Any]]:
+    """Return from what a catalogue can be built that is not in the store, and how many calls that none knows are of logs it describes."""
+    there = {source for (source,) in engine.rows("SELECT source FROM cat_meta")}
+    unknown: Counter[str] = Counter()
+    for row in ask(engine, _UNKNOWN):
+        loader = loaders().get(row["source"])
+        if loader and loader.catalogue and loader.catalogue not in there:
+            unknown[loader.catalogue] += row["calls"]
+    return [{"source": source, "calls": calls} for source, calls in unknown.most_common()]
 
 
 def attribution(engine: Engine) -> dict[str, Any]:

@@ -111,6 +111,8 @@ def _add(thing: str) -> str:
         return "write one as [[review]] into a file for `grantlens register add`"
     if thing == "details type":
         return "write one as [[details_type]] into a file for `grantlens register add`"
+    if thing == "catalogue":
+        return "make one with `grantlens catalogue build`, then `grantlens catalogue add`"
     return f"add one with `grantlens {thing} add`"
 
 

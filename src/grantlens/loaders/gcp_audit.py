@@ -315,6 +315,7 @@ LOADER = Loader(
     dialect=_fitted,
     # Of issuance only tokens and keys of service accounts: those of people and of machines inside the cloud are not logged.
     carries=("revocation",),
+    catalogue="gcp",
     shown_by={"revocation": _ADMIN_ACTIVITY},
     giving_shown=True,
     grants_end=False,

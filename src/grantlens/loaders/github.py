@@ -335,6 +335,7 @@ LOADER = Loader(
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,
     carries=("issuance", "usage", "revocation"),
+    catalogue="github",
     shown_by={"issuance": _LOGGED, "usage": _CALLED, "revocation": _LOGGED},
     makers=True,
     steps={"event": _EVENT, "party": _PARTY, "issued": _ISSUED},

@@ -303,6 +303,7 @@ LOADER = Loader(
     recognise=_recognise,
     fields=_FIELDS,
     carries=("issuance", "usage", "revocation"),
+    catalogue="google",
     shown_by={"issuance": _LOGGED, "usage": _CALLED, "revocation": _LOGGED},
     steps={
         "activity": _ACTIVITY,

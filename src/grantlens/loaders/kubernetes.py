@@ -263,6 +263,7 @@ LOADER = Loader(
     dialect=_fitted,
     # Of issuance only tokens that the API server made: certificates and tokens from elsewhere are not logged.
     carries=("usage", "revocation"),
+    catalogue="kubernetes",
     giving_shown=True,
     steps={"spelled": _SPELLED, "request": _REQUEST_STEP, "known": _KNOWN_STEP, "meant": _MEANT_STEP},
     issuance=_ISSUANCE,

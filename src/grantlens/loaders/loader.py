@@ -151,6 +151,8 @@ class Loader:
     actors: str = ""
     """What `actor_chain` is: "nested" where it is the whole claim `act` of a token (RFC 8693 section 4.1) - the actor now, then the one for whom it
     acts, and so on, each by the same id at issue, in `may_act` and in calls; empty where it is anything else, such as who asked for a token."""
+    catalogue: str = ""
+    """Of what `grantlens catalogue build` makes the catalogue that knows the operations of its calls; empty where of nothing that it reads."""
     details_types: bool = False
     """True if `authorization_details` holds the objects of RFC 9396, each of a type, and no objects of the provider's own."""
     join_note: str = ""

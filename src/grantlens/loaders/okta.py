@@ -370,6 +370,7 @@ LOADER = Loader(
     fields=EVENT,
     dialect=_fitted,
     carries=("issuance", "revocation"),
+    catalogue="okta",
     makers=True,
     steps={
         "spelled": AS_OKTA_SPELLS,

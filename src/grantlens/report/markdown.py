@@ -8,7 +8,7 @@ from grantlens.report import accepted, change, outline
 from grantlens.report.glossary import GLOSSARY
 from grantlens.report.labels import period
 from grantlens.report.markdown_text import code, plain, table, told
-from grantlens.wording import agree, chance, day, duration, number, plural, share, when
+from grantlens.wording import agree, chance, day, duration, listed, number, plural, share, when
 
 
 def review_markdown(document: dict[str, Any]) -> str:
@@ -102,11 +102,21 @@ def _coverage(document: dict[str, Any]) -> list[str]:
         "",
         *table(heads, rows, "No log covers any part of this period."),
         f"A catalogue knows {share(mapped['share'])} of {plural(mapped['calls'], 'call')}; "
-        f"{share(traced['share'])} {agree(traced['attributed'], 'belongs', 'belong')} to a grant of the issuance log."
+        f"{share(traced['share'])} {agree(traced['attributed'], 'belongs', 'belong')} to a grant of the issuance log.{_could_know(mapped)}"
         if mapped["calls"]
         else "No call is logged in this period.",
         "",
     ]
+
+
+def _could_know(mapped: dict[str, Any]) -> str:
+    """Name the catalogues that would know more of the calls."""
+    could = [f"{row['source']} ({plural(row['calls'], 'call')})" for row in mapped["could_know"]]
+    return (
+        f" Catalogues that would know more, and that `grantlens catalogue build` makes: {listed(could)}."
+        if could
+        else ""
+    )
 
 
 def _client(row: dict[str, Any], among: set[str]) -> str:

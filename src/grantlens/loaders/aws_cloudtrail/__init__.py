@@ -73,6 +73,7 @@ LOADER = Loader(
     dialect=_fitted,
     # Of issuance not the keys of console sessions, nor those that another account's trail holds.
     carries=("usage", "revocation"),
+    catalogue="aws",
     giving_shown=True,
     makers=True,
     steps={"spelled": SPELLED, "event": EVENT_STEP, "known": KNOWN, "meant": MEANT, "gateway": GATEWAY_STEP},

@@ -107,6 +107,7 @@ _LOADER = Loader(
     recognise=mostly_inside(_kind),
     fields="",
     carries=("issuance", "usage", "revocation"),
+    catalogue="msgraph",
     makers=True,
     joins=(
         Join(
