@@ -11,7 +11,17 @@ from hypothesis import given, settings
 import grantlens as gl
 from grantlens.loaders.microsoft_entra import LOADER
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
-from tests.loaders.test_microsoft_entra import CLIENT, CLIENT_SP, TENANT, USER, call, from_log_analytics, sign_in, uti
+from tests.loaders.test_microsoft_entra import (
+    CLIENT,
+    CLIENT_SP,
+    TENANT,
+    USER,
+    call,
+    from_graph_api,
+    from_log_analytics,
+    sign_in,
+    uti,
+)
 
 
 def row(number=1, **changes):
@@ -183,6 +193,24 @@ def test_a_sign_in_of_the_table_says_what_the_log_says_of_it(load, shape):
     # which protocol it was the table does not say
     assert {name for name in mine if mine[name] != logged[name]} <= {"grant_type", "line_no", "batch_id"}
     assert (mine["token_id"], mine["scopes"], mine["tenant"]) == (uti(1), ["Mail.Read"], None)
+
+
+@pytest.mark.parametrize("written", [lambda record: record, from_graph_api, from_log_analytics])
+@pytest.mark.parametrize("begins", [call, sign_in])
+def test_rows_behind_other_records_say_the_same(load, begins, written):
+    """What a file holds is told by its first fifty records: a query that joins tables gives these rows behind them."""
+    first = [written(begins(number=n)) for n in range(100, 160)]
+    rows = [row(1), entered(2), entered_as_itself(3)]
+    for each in rows:
+        each["TimeGenerated"] = each.pop("Timestamp")
+    alone, behind = load(rows), load([*first, *rows])
+    assert (alone.rejected, behind.rejected) == ([], [])
+    for log in ("usage", "issuance"):
+        mine = [each for each in behind.rows[log] if each["line_no"] > len(first)]
+        assert len(mine) == len(alone.rows[log]) > 0
+        for here, there in zip(mine, alone.rows[log], strict=True):
+            differing = {name for name in here if here[name] != there[name]}
+            assert differing <= {"line_no", "caller_id", "target_id", "usage_id"}
 
 
 def test_who_signs_in_and_how_it_ended_is_read_off_the_table(load):

@@ -3,6 +3,7 @@
 Each log is written with what shows that it is there far behind the first records, then the other way round, and cut in two.
 """
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,10 @@ from tests.loaders import (
     test_gitlab,
     test_google_workspace,
     test_keycloak,
+    test_microsoft_entra,
+    test_microsoft_hunting,
     test_salesforce,
+    test_siem,
 )
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
@@ -138,7 +142,60 @@ def keycloak():
     ]
 
 
-LOGS = {each.__name__: each for each in (github, google_workspace, gcp_audit, gitlab, salesforce, keycloak)}
+def entra_at(minute, record):
+    """Move a record of Entra to a minute, under an id of its own."""
+    properties, moment = record["properties"], f"{at(minute):%Y-%m-%dT%H:%M:%S}Z"
+    times = ("createdDateTime", "activityDateTime", "timeGenerated")
+    properties |= {name: moment for name in times if name in properties}
+    return record | {"properties": properties | {("requestId" if "requestId" in properties else "id"): f"e-{minute}"}}
+
+
+def microsoft_entra():
+    """Calls, then in the middle sign-ins, and last changes of the directory: the first and the last of these leave no row."""
+    entra = test_microsoft_entra
+    calls = [entra_at(n, entra.call(number=n)) for n in range(0, 110, 2)]
+    sign_ins = [entra_at(n, entra.sign_in(number=n)) for n in range(31, 90, 4)]
+    other = [entra_at(n, entra.change("Update user")) for n in (41, 61)]
+    ended = [entra_at(51, entra.delegated("Mail.Read", "", removal=True))]
+    return [*calls, *sign_ins, *other, *ended], [
+        stretch("issuance", 31, 87),
+        stretch("usage", 0, 108),
+        stretch("revocation", 41, 61),
+    ]
+
+
+def microsoft_defender():
+    """Calls as Entra logs them, here of no tenant, and rows of Defender's tables around them, which show no silence."""
+    entra, hunting = test_microsoft_entra, test_microsoft_hunting
+    calls = [entra.from_log_analytics(entra_at(n, entra.call(number=n))) for n in range(20, 80)]
+    calls = [each | {"AADTenantId": None, "ResourceId": None} for each in calls]
+
+    def of(minute, row):
+        del row["Timestamp"]
+        return row | {"TimeGenerated": f"{at(minute):%Y-%m-%dT%H:%M:%S}Z", "RequestId": f"r-{minute}"}
+
+    rows = [of(n, hunting.row(number=n)) for n in (0, 100)]
+    sign_ins = [of(n, hunting.entered(number=n)) for n in (10, 90)]
+    return [*calls, *rows, *sign_ins], [
+        stretch("issuance", 10, 90, whole=False),
+        stretch("usage", 20, 79),
+        stretch("usage", 0, 100, whole=False),
+    ]
+
+
+LOGS = {
+    each.__name__: each
+    for each in (
+        github,
+        google_workspace,
+        gcp_audit,
+        gitlab,
+        salesforce,
+        keycloak,
+        microsoft_entra,
+        microsoft_defender,
+    )
+}
 
 
 @pytest.mark.parametrize("service", LOGS)
@@ -156,6 +213,14 @@ def test_two_pieces_of_a_file_show_what_it_shows(covered, service):
     for cut in (1, len(records) // 3, len(records) - 3):
         whole = [each for each in covered(records[:cut], records[cut:]) if each[-1] == "whole"]
         assert whole == sorted(each for each in expected if each[-1] == "whole")
+
+
+def test_alerts_show_nothing_whatever_stands_behind_the_first_of_them(covered):
+    records, _ = microsoft_entra()
+    alerts = [test_siem.ALERT | {"data": {}, "full_log": json.dumps(record)} for record in records]
+    found = covered(alerts)
+    assert {log for log, *_ in found} == {"issuance", "usage", "revocation"}
+    assert {how for *_, how in found} == {"in part"}
 
 
 def test_a_minute_in_which_calls_begin_is_counted_on_both_sides(covered):

@@ -64,7 +64,7 @@ def count_events(
             engine.execute(_MARK_SHOWN, values)
     for log in holds:
         # Of a log that may be shown in part, what was before and after is counted apart, in the same minute too.
-        apart = loader.covered is not None or log in loader.shown_by
+        apart = loader.covered is not None or shown is not None or log in loader.shown_by
         if log == "usage":
             engine.execute(_FIRST_USES, values)
             engine.execute(_COUNT_CALLS_APART if apart else _COUNT_CALLS, values)

@@ -192,7 +192,7 @@ class Mapper:
         """Return between which times its records show that a log is there, see `Mapped`."""
         logs_by: dict[str, list[str]] = {}
         for log, select in loader.shown_by.items():
-            if log in self._loader.carries:
+            if select and log in loader.carries:
                 logs_by.setdefault(select, []).append(log)
         if not logs_by:
             return None

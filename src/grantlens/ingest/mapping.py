@@ -54,6 +54,8 @@ class Staging:
         that were hashed, and `refused`.
     accounted
         True if there is a column `accounted`, see `Loader`.
+    shows
+        True if each row shows that the log is there.
     """
 
     log: str
@@ -62,6 +64,7 @@ class Staging:
     hashes: tuple[str, ...]
     examples: str
     accounted: bool = False
+    shows: bool = False
 
     def column(self, name: str, type_: str) -> str:
         """Return the column where the loader gives it, else what stands for it."""
@@ -138,7 +141,7 @@ def kept_steps(loader: Loader, *, strict: bool = True) -> dict[str, str]:
     ['event', 'known', 'party', 'ended']
     """
     selects = [select for name in (*LOGS, "ignored", "rejected") if (select := getattr(loader, name))]
-    selects += {*loader.shown_by.values()}
+    selects += filter(None, {*loader.shown_by.values()})
     shared = []
     for step in loader.steps:
         others = [other for name, other in loader.steps.items() if name != step]
@@ -228,7 +231,7 @@ def reads_calls_only(loader: Loader) -> bool:
             loader.ignored,
             loader.rejected,
             loader.known_keys,
-            loader.shown_by,
+            any(loader.shown_by.values()),
         )
     )
 
@@ -293,6 +296,7 @@ def staging(
         tuple(hashes),
         f"SELECT {entries} FROM ({with_steps(loader, mapping, *wanted)}) s" if hashes else "",
         bool(accounted),
+        log in loader.carries and loader.shown_by.get(log) == "",
     )
 
 

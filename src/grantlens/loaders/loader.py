@@ -111,7 +111,8 @@ class Loader:
     """Which of the three logs this stream would show, had something happened. Coverage rests on it."""
     shown_by: Mapping[str, str] = field(default_factory=dict)
     """Of a log that it carries only where it holds certain records: a SELECT of (line_no, tenant, happened_at) of these, which may leave no row.
-    The log is covered from the first of them to the last, in each tenant of a file, and shown in part before and after."""
+    The log is covered from the first of them to the last, in each tenant of a file, and shown in part before and after. Empty for usage where
+    each call is such a record: so that a loader that gives nothing else is read the fast way."""
     covered: str | None = None
     """What a file says of itself, in place of that: a JSON list (`COVERED`) of the logs that it holds whole, each from a time until another."""
     glance: str = ""
@@ -173,7 +174,8 @@ class Loader:
     dialect: Callable[[Sequence[Mapping]], "Loader"] | None = None
     """For a log that comes in several spellings: gives this loader as it fits these first records."""
     otherwise: "Loader | None" = None
-    """Takes the records of which this loader makes nothing: for a dialect that reads only what the first records held."""
+    """Takes the records of which this loader makes nothing: for a dialect that reads only what the first records held. Each says for
+    itself what its records show."""
 
     origins: Callable[[Mapping], Mapping[str, Mapping[str, Sequence[str]]]] | None = None
     """Tells of a record, by log and column, the paths from which its value came, and under `when` what decided."""
@@ -187,8 +189,12 @@ class Loader:
     """Columns of a CSV file whose cells hold lists."""
 
     def fitted(self, sample: Sequence[Mapping]) -> "Loader":
-        """Return the loader as it fits the first records of a file: `fields` and `steps` may differ, and `carries` where no `shown_by` is declared."""
+        """Return the loader as it fits the first records of a file: `fields` and `steps` may differ, and `carries` with its `shown_by`."""
         return self.dialect(sample) if self.dialect else self
+
+    def showing_nothing(self) -> "Loader":
+        """Return the loader for records that somebody chose: their silence says nothing."""
+        return replace(self, carries=(), otherwise=self.otherwise and self.otherwise.showing_nothing())
 
     def configured(self, settings: Settings) -> "Loader":
         """Return the loader as it fits what the user said of the log."""

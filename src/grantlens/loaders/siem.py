@@ -323,7 +323,7 @@ def taking_out(
     inside = Inside(known, zone if local is not None else None)
     outer = [hit for record in sample for hit in hits(record) if isinstance(hit, Mapping)]
     chosen = all(any(map(_is_chosen, (record, *layers(record)))) for record in outer)
-    loader = replace(loader, recognise=inside, carries=() if chosen else loader.carries)
+    loader = replace(loader.showing_nothing() if chosen else loader, recognise=inside)
     if loader.split or any(hits(record) != [record] for record in sample):
         return replace(loader, split=_Split(inside, loader.split))
     return replace(loader, decode=_Decode(inside, loader.decode, loader.keeps_json), keeps_json=False)

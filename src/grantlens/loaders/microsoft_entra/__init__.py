@@ -12,7 +12,7 @@ from dataclasses import replace
 from grantlens.loaders.collected import OPENED, mostly_inside, opened
 from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.microsoft_entra import audit, graph_activity, hunting, powershell, signins
-from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, structure
+from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, moment, structure
 
 _IGNORED = """
 SELECT line_no, 'another diagnostic category' AS reason
@@ -50,33 +50,48 @@ def _kind(record: Mapping) -> str | None:
     return None
 
 
-_CARRIES = {"sign-in": {"issuance"}, "audit": {"issuance", "revocation"}, "activity": {"usage"}}
+_SHOWN = {
+    "sign-in": f"SELECT line_no, tenant, TRY_CAST({moment('createdDateTime')} AS TIMESTAMPTZ) AS happened_at FROM event WHERE log_kind = 'sign-in'",
+    "audit": f"SELECT line_no, tenant, TRY_CAST({moment('activityDateTime')} AS TIMESTAMPTZ) AS happened_at FROM change",
+    "activity": f"SELECT line_no, tenant, TRY_CAST({moment('timeGenerated')} AS TIMESTAMPTZ) AS happened_at FROM event WHERE log_kind = 'activity'",
+}
+_SHOWN_BY = {"issuance": ("sign-in", "audit"), "usage": ("activity",), "revocation": ("audit",)}
+"""Of which kind the records are that show a log: each kind is exported as a log of its own, whatever stands beside it in a file."""
 
 
 def _dialect(sample: Sequence[Mapping]) -> Loader:
     """Take the spelling of these records, and the logs they belong to.
 
     A file that begins with nothing but calls (or sign-ins, or changes) is read for these alone; whatever
-    else turns up in it is handed over to the loader for all of them. So is a file of a collector's records.
+    else turns up in it is handed over to the loader for all of them, and then to those for Defender's tables.
+    A file of a collector's records is read by the loader for all.
     """
     if any(map(powershell.is_saved, sample)):
         return replace(_dialect(list(map(powershell.outside, sample))), split=powershell.split)
     inner = [opened(record) for record in sample]
     kinds = {kind for kind in map(_kind, inner) if kind}
     if "hunting" in kinds:
-        return hunting.fitted(_LOADER, inner, _fitted(inner, KINDS, ()))
-    carried = set().union(*(_CARRIES.get(kind, set()) for kind in kinds))
-    carries = tuple(log for log in _LOADER.carries if log in carried) or _LOADER.carries
-    whole = _fitted(inner, KINDS, carries)
+        return hunting.fitted(_LOADER, inner, _fitted(inner, KINDS))
+    whole = _fitted(inner, KINDS)
+    whole = replace(whole, rejected=None, otherwise=hunting.fitted(_LOADER, hunting.WRITTEN, whole))
     if any(event is not record for event, record in zip(inner, sample, strict=True)):
         taken_out = f"FROM (SELECT line_no, from_json({OPENED}, '{whole.fields}') AS r FROM record WHERE json_type(r) = 'OBJECT')"
         event = whole.steps["event"].removesuffix("FROM record") + taken_out
         return replace(whole, fields='"JSON"', steps={**whole.steps, "event": event})
-    return replace(_fitted(sample, kinds, carries), otherwise=whole) if kinds and kinds < KINDS else whole
+    return replace(_fitted(sample, kinds), otherwise=whole) if kinds and kinds < KINDS else whole
 
 
-def _fitted(sample: Sequence[Mapping], kinds: Set[str], carries: tuple[str, ...]) -> Loader:
+def _shown_by(kinds: Set[str]) -> dict[str, str]:
+    """Return by which records of these kinds each log is shown: calls alone show themselves, and are read the fast way."""
+    if kinds == {"activity"}:
+        return {"usage": ""}
+    shown_by = {log: [_SHOWN[kind] for kind in by if kind in kinds] for log, by in _SHOWN_BY.items()}
+    return {log: " UNION ALL ".join(selects) for log, selects in shown_by.items() if selects}
+
+
+def _fitted(sample: Sequence[Mapping], kinds: Set[str]) -> Loader:
     """Return the loader that reads some of the logs."""
+    shown_by = _shown_by(kinds)
     steps, issuance = {"event": event_step(sample, kinds)}, []
     if "activity" in kinds:
         steps["activity"] = graph_activity.ACTIVITY
@@ -90,7 +105,8 @@ def _fitted(sample: Sequence[Mapping], kinds: Set[str], carries: tuple[str, ...]
     return replace(
         _LOADER,
         fields=structure(sample, kinds),
-        carries=carries,
+        carries=tuple(shown_by),
+        shown_by=shown_by,
         steps=steps,
         issuance="\nUNION ALL BY NAME\n".join(issuance) or None,
         usage=graph_activity.USAGE if "activity" in kinds else None,
@@ -102,7 +118,7 @@ def _fitted(sample: Sequence[Mapping], kinds: Set[str], carries: tuple[str, ...]
 
 _LOADER = Loader(
     name="microsoft_entra",
-    version=20,
+    version=21,
     title="Microsoft Entra sign-ins, directory audit and Graph activity",
     recognise=mostly_inside(_kind),
     fields="",
@@ -136,4 +152,4 @@ _LOADER = Loader(
     dialect=_dialect,
 )
 
-LOADER = _fitted([{"properties": {}}], KINDS, _LOADER.carries)
+LOADER = _fitted([{"properties": {}}], KINDS)

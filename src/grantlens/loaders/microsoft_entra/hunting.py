@@ -73,6 +73,16 @@ WHERE r.errorCode IS NOT NULL AND r.applicationId IS NOT NULL
 """
 
 
+WRITTEN = [
+    dict.fromkeys(names.split())
+    for names in (
+        "TimeGenerated IPAddress ApplicationId AccountObjectId RequestMethod RequestUri",
+        "TimeGenerated IPAddress ApplicationId ErrorCode CorrelationId ResourceTenantId LogonType",
+    )
+]
+"""A row of each table, as Microsoft spells what does not follow from the names above: for a file whose first records are others."""
+
+
 def is_row(names: set[str]) -> bool:
     """Tell a row of one of the tables by its columns, in small letters."""
     return names >= _NEEDED or _is_sign_in(names)

@@ -154,7 +154,8 @@ def _kind(inner: str, kinds: Set[str]) -> str:
     # In an envelope any other category is another log; bare records carry the category of the change.
     unnamed = "r.category IS NULL" if inner == "r.properties." else "true"
     by_names = {
-        "activity": f"{inner}requestUri IS NOT NULL",
+        # Defender's table of calls has the address, and none of the others.
+        "activity": f"{inner}requestUri IS NOT NULL AND coalesce({inner}appId, {inner}signInActivityId, {inner}userId) IS NOT NULL",
         "audit": f"coalesce({inner}activityDisplayName, {inner}targetResources) IS NOT NULL",
         "sign-in": f"{inner}createdDateTime IS NOT NULL AND {inner}appId IS NOT NULL",
     }
