@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import grantlens as gl
 from grantlens.store import Store
 
 NAME = "panther-activity.ndjson"
@@ -427,6 +428,60 @@ def test_integration_of_a_person(load):
     )
     assert (taken["target_kind"], taken["client_id"], taken["subject_id"]) == ("grant", "github", "user_1")
     assert taken["initiator"] == "user"
+
+
+def integration(kind, end, *, number, seconds=0, **more):
+    return activity(f"claude_{kind}_integration_{end}", number=number, seconds=seconds, **more)
+
+
+def held(tmp_path, records):
+    """Load the records and list the grants by their ids: whose, in what state, and by which record they ended or may have ended."""
+    path = tmp_path / "activities.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(path)
+        rows = gl.grants(store.between(START, START + timedelta(days=1))).arrow().to_pylist()
+    return {
+        row["grant_id"]: (row["client_id"], row["subject_id"], row["state"], row["ended_by"] or row["perhaps_ended_by"])
+        for row in rows
+    }
+
+
+FOUR = (
+    integration("github", "created", number=1, integration_id="int_1", repository_name="atlas"),
+    integration("github", "created", number=2, integration_id="int_2", repository_name="borealis"),
+    integration("gdrive", "created", number=3, integration_id="int_3", folder_id="folder_3"),
+    activity("integration_user_connected", number=4, integration_type="github"),
+)
+"""Two integrations of one kind, one of another, and what a person connected."""
+
+
+def test_the_end_of_one_integration_is_not_that_of_its_kind(tmp_path):
+    end = integration("github", "deleted", number=5, seconds=9, integration_id="int_1", repository_name="atlas")
+    grants = held(tmp_path, [*FOUR, end])
+    assert {name: grants.pop(name) for name in ("int_1", "int_2", "int_3")} == {
+        "int_1": ("github", None, "ended", "activity_5"),
+        "int_2": ("github", None, "live", None),
+        "int_3": ("gdrive", None, "live", None),
+    }
+    assert list(grants.values()) == [("github", "user_1", "live", None)]
+
+
+def test_the_end_of_an_integration_that_is_not_named_may_be_of_any_of_its_kind(tmp_path):
+    grants = held(tmp_path, [*FOUR, integration("github", "deleted", number=5, seconds=9)])
+    assert {name: grants.pop(name) for name in ("int_1", "int_2", "int_3")} == {
+        "int_1": ("github", None, "indeterminate", "activity_5"),
+        "int_2": ("github", None, "indeterminate", "activity_5"),
+        "int_3": ("gdrive", None, "live", None),
+    }
+    assert list(grants.values()) == [("github", "user_1", "indeterminate", "activity_5")]
+
+
+def test_integrations_without_ids_are_one_grant_that_an_end_may_have_ended(tmp_path):
+    ends = [integration("github", end, number=2, seconds=9) for end in ("updated", "deleted")]
+    made = integration("github", "created", number=1)
+    states = [list(held(tmp_path, [made, end]).values()) for end in ends]
+    assert states == [[("github", None, "live", None)], [("github", None, "indeterminate", "activity_2")]]
 
 
 def test_server_for_all(load):

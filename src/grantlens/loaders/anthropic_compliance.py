@@ -24,6 +24,8 @@ What the mapping decides, and why:
 - A Slack workspace that is claimed, and an instance of GitHub or GitLab that is configured, is a consent for all people, by its own id.
 - An integration that a person connects is a consent of that person, an MCP server or integration that an admin adds one
   for all people; the client is the server's id or the kind of the integration.
+- Of one kind an organisation has several integrations, as of single repositories or folders: each is a grant, by `integration_id`, and its deletion
+  ends that one. A deletion without the id may be of any. That what people connected ends with one, no page says.
 - A person who deletes the own account is named by the actor alone.
 - Roles of people are not delegated access. What a person consents to (`user_consent_recorded`) may be terms: ignored.
 - Exports write `actor` and `scopes` as JSON inside a text; both ways are read. `TimeGenerated` is their delivery.
@@ -53,7 +55,7 @@ _FIELDS = """{
     "organization_id": "VARCHAR", "organization_uuid": "VARCHAR", "actor": "VARCHAR",
     "api_key_id": "VARCHAR", "admin_api_key_id": "VARCHAR", "service_key_id": "VARCHAR", "token_id": "VARCHAR",
     "tunnel_token_id": "VARCHAR", "token_name": "VARCHAR", "api_key_name": "VARCHAR", "scopes": "VARCHAR",
-    "grant_type": "VARCHAR", "integration_type": "VARCHAR", "mcp_server_id": "VARCHAR", "mcp_server_name": "VARCHAR",
+    "grant_type": "VARCHAR", "integration_type": "VARCHAR", "integration_id": "VARCHAR", "mcp_server_id": "VARCHAR", "mcp_server_name": "VARCHAR",
     "ghe_configuration_id": "VARCHAR", "service_account_id": "VARCHAR", "user_id": "VARCHAR", "account_id": "VARCHAR",
     "service_name": "VARCHAR", "key_name": "VARCHAR", "updates": "VARCHAR",
     "jti": "VARCHAR", "slack_team_id": "VARCHAR", "gitlab_configuration_id": "VARCHAR",
@@ -96,8 +98,9 @@ _KINDS = {
         "tunnel_token_revoked", "claude_code_credential_revoked", "ccr_agent_proxy_credential_deleted",
     ),
     "own end": ("integration_user_disconnected", "ghe_user_disconnected"),
+    "integration end": ("claude_gdrive_integration_deleted", "claude_github_integration_deleted"),
     "client end": (
-        "mcp_server_deleted", "claude_gdrive_integration_deleted", "claude_github_integration_deleted",
+        "mcp_server_deleted",
         "platform_service_account_archived", "service_deleted", "platform_oauth_app_revoked", "ghe_configuration_deleted",
         "gitlab_configuration_deleted", "slack_workspace_claim_revoked", "ccr_agent_proxy_profile_deleted",
     ),
@@ -155,7 +158,7 @@ SELECT *,
             WHEN starts_with(type, 'service_') THEN service_name
             WHEN type LIKE 'mcp@_server@_%' ESCAPE '@' THEN mcp_server_id
             WHEN type LIKE 'platform@_service@_account@_%' ESCAPE '@' OR meaning = 'rule' THEN service_account_id
-            WHEN meaning IN ('consent for all', 'client end')
+            WHEN meaning IN ('consent for all', 'integration end')
             THEN regexp_extract(type, '^claude_([a-z]+)_integration_', 1) END AS client_id,
        TRY_CAST(status_code AS INTEGER) AS http_status,
        CASE WHEN meaning IN ('own consent', 'own end') OR type IN ('org_user_left', 'session_revoked')
@@ -171,7 +174,8 @@ SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
        CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule') THEN 'consent' ELSE meaning END AS kind,
        CASE WHEN meaning <> 'exchange' OR starts_with(told_outcome, 'succe') THEN 'success'
             WHEN told_outcome <> '' THEN 'denied' END AS outcome, grant_type,
-       CASE meaning WHEN 'exchange' THEN exchanged.federation_rule_id WHEN 'rule' THEN federation_rule_id END AS grant_id,
+       CASE meaning WHEN 'exchange' THEN exchanged.federation_rule_id WHEN 'rule' THEN federation_rule_id
+                    WHEN 'consent for all' THEN integration_id END AS grant_id,
        CASE WHEN meaning IN ('credential', 'token', 'refresh', 'change') THEN named END AS token_id,
        CASE WHEN meaning IN ('token', 'refresh', 'exchange') THEN 'access' WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
        CASE WHEN meaning = 'exchange' THEN exchanged.oidc_token.jti
@@ -220,10 +224,11 @@ SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at, tenant,
               OR type = 'service_deleted' THEN 'disable' ELSE 'revoke' END AS kind,
        'success' AS outcome,
        CASE meaning WHEN 'key end' THEN 'credential' WHEN 'credential' THEN 'credential' WHEN 'own end' THEN 'grant' WHEN 'rule end' THEN 'grant'
-                    WHEN 'client end' THEN 'client' WHEN 'person end' THEN 'subject' ELSE 'session' END AS target_kind,
-       CASE meaning WHEN 'key end' THEN named WHEN 'credential' THEN previous_credential_id END AS token_id, federation_rule_id AS grant_id,
+                    WHEN 'integration end' THEN 'grant' WHEN 'client end' THEN 'client' WHEN 'person end' THEN 'subject' ELSE 'session' END AS target_kind,
+       CASE meaning WHEN 'key end' THEN named WHEN 'credential' THEN previous_credential_id END AS token_id,
+       CASE meaning WHEN 'integration end' THEN integration_id ELSE federation_rule_id END AS grant_id,
        client_id,
-       CASE WHEN meaning IN ('own end', 'client end') THEN coalesce(mcp_server_name, client_id) END AS client_name,
+       CASE WHEN meaning IN ('own end', 'client end', 'integration end') THEN coalesce(mcp_server_name, client_id) END AS client_name,
        person AS subject_id,
        CASE WHEN by_machine THEN 'client' WHEN doer = person THEN 'user'
             WHEN meaning NOT IN ('key end', 'credential') AND who.user_id IS NOT NULL THEN 'admin'
@@ -264,7 +269,7 @@ SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL 
 LOADER = with_envelopes(
     Loader(
         name="anthropic_compliance",
-        version=9,
+        version=10,
         title="Anthropic Compliance API activity feed",
         recognise=mostly_inside(_is_activity),
         fields=_FIELDS,
@@ -289,7 +294,8 @@ LOADER = with_envelopes(
         ),
         join_note=(
             "Keys and tokens join by their id where the activity names it, which published samples of key activities do "
-            "not; integrations join by kind and person, MCP servers by their id. Calls of models are not in this log."
+            "not; integrations of people join by kind and person, those of the organisation and MCP servers by their id. "
+            "Calls of models are not in this log."
         ),
     ),
     mark="r.type IS NOT NULL",
