@@ -290,6 +290,36 @@ def test_a_temporary_credential_is_for_what_it_names(load):
     assert (bare["audience"], bare["scopes"]) == (None, None)
 
 
+def borrowed(run_by, run_as, who=OWNER):
+    """Write that a temporary credential was made, as the system table tells who started it and whose rights were used."""
+    asked = event("generateTemporaryTableCredential", service="unityCatalog", who=who, table_full_name="main.crm.mail")
+    return as_table(asked) | {"identity_metadata": {"run_by": run_by, "run_as": run_as, "acting_resource": None}}
+
+
+@pytest.mark.parametrize(
+    ("run_by", "run_as", "detail"),
+    [
+        (OWNER, "analysts", {"run_as": "analysts"}),
+        (OWNER, ROBOT, {"run_as": ROBOT}),
+        (OWNER, OWNER, None),
+        (OWNER, None, None),
+        (OWNER, "", None),
+        (None, "analysts", None),
+    ],
+)
+def test_whose_rights_a_temporary_credential_used_is_kept(load, run_by, run_as, detail):
+    row = load([borrowed(run_by, run_as)]).one("issuance")
+    assert (row["client_id"], row["subject_id"]) == (OWNER, OWNER)
+    assert (row["authorization_details"] and json.loads(row["authorization_details"])) == detail
+
+
+def test_who_started_it_is_the_caller_where_no_address_is_told(load):
+    row = load([borrowed(OWNER, "analysts", who=None)]).one("issuance")
+    assert (row["client_id"], row["subject_id"], row["subject_kind"]) == (OWNER, OWNER, "user")
+    row = load([borrowed("System-User", OWNER, who=None)]).one("issuance")
+    assert (row["client_id"], row["subject_id"]) == (None, None)
+
+
 ENDS = {
     "deactivateUser": ({"targetUserName": OWNER}, "disable", "subject", OWNER),
     "delete": ({"targetUserName": OWNER, "endpoint": "/users"}, "disable", "subject", OWNER),

@@ -14,7 +14,9 @@ What the mapping decides, and why:
 - `tokenLogin` and its like are uses. What was then called is logged without its token, so this log does not carry usage.
 - Of notebooks and jobs the log has a `tokenLogin` too (`authenticationMethod` `API_INT_PAT_TOKEN`): with a token that the workspace makes for
   itself and issues to nobody. It is a use for the person, by no client and with no token of theirs (by Databricks' published detections).
-- A temporary credential is exchanged for the caller's own right; its audience is the table, volume, path or credential.
+- A temporary credential is exchanged for the caller's own right; its audience is the table, volume, path or credential. Where the system table says that
+  it was the right of another (`identity_metadata`, `run_as` beside `run_by`: a group whose compute it was, a role, whom a job runs as), that is kept as a
+  detail. The caller stays the subject: what a group or role permits ends for who leaves. `run_by` is who called where no e-mail is told.
 - An event of the account (`workspaceId` 0) has the account for a tenant. A person or app integration that ends there ends in all of its workspaces: that
   end names no tenant.
 - Expired tokens that are cleared away (`garbageCollectDbToken`) are seldom named: ignored then.
@@ -46,6 +48,7 @@ _FIELDS = f"""{{
     "event_id": "VARCHAR", "requestId": "VARCHAR", "request_id": "VARCHAR",
     "workspaceId": "VARCHAR", "workspace_id": "VARCHAR", "accountId": "VARCHAR", "account_id": "VARCHAR",
     "userIdentity": {{"email": "VARCHAR"}}, "user_identity": {{"email": "VARCHAR"}},
+    "identity_metadata": {{"run_by": "VARCHAR", "run_as": "VARCHAR"}},
     "sourceIPAddress": "VARCHAR", "source_ip_address": "VARCHAR", "userAgent": "VARCHAR", "user_agent": "VARCHAR",
     "response": {{"statusCode": "VARCHAR", "status_code": "VARCHAR"}},
     "requestParams": {_PARAMETERS}, "request_params": {_PARAMETERS}
@@ -155,7 +158,7 @@ SELECT line_no, service, action, meaning, happened_at, {_moment("e.p_parse_time"
        coalesce(nullif(e.event_id, ''), coalesce(nullif(e.requestId, ''), nullif(e.request_id, '')) || ':' || action) AS event_id,
        nullif(nullif(coalesce(e.workspaceId, e.workspace_id), '0'), '') AS workspace,
        coalesce(workspace, nullif(coalesce(e.accountId, e.account_id), '')) AS tenant,
-       actor, nullif(actor, 'System-User') AS person,
+       actor, nullif(actor, 'System-User') AS person, CASE WHEN run_as <> run_by THEN run_as END AS authority,
        -- some write an address with its port
        regexp_replace(nullif(coalesce(e.sourceIPAddress, e.source_ip_address), ''), '^([0-9.]+):[0-9]+$', '\\1') AS ip,
        nullif(coalesce(e.userAgent, e.user_agent), '') AS user_agent,
@@ -170,7 +173,8 @@ SELECT line_no, service, action, meaning, happened_at, {_moment("e.p_parse_time"
             WHEN meaning IN ('end user', 'enable user') THEN nullif(p.targetUserName, '') END AS ended
 FROM (
     SELECT *, TRY_CAST(coalesce(e.response.statusCode, e.response.status_code) AS INTEGER) AS status,
-           nullif(coalesce(e.userIdentity.email, e.user_identity.email), '') AS actor,
+           nullif(e.identity_metadata.run_by, '') AS run_by, nullif(e.identity_metadata.run_as, '') AS run_as,
+           coalesce(nullif(coalesce(e.userIdentity.email, e.user_identity.email), ''), run_by) AS actor,
            CASE WHEN e.actionName IS NULL THEN e.request_params ELSE e.requestParams END AS p
     FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event WHERE meaning IS NOT NULL AND happened_at IS NOT NULL)
 )
@@ -202,6 +206,7 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
             nullif(p.volume_full_name, ''), nullif(p.volume_id, ''), nullif(p.url, ''), nullif(p.credential_name, ''))],
             lambda a: a IS NOT NULL) END AS audiences,
        CASE WHEN len(audiences) > 0 THEN audiences END AS audience,
+       CASE WHEN meaning = 'issue exchange' AND authority IS NOT NULL THEN to_json({'run_as': authority}) END AS authorization_details,
        CASE WHEN meaning = 'issue token' AND TRY_CAST(p.tokenExpirationTime AS BIGINT) BETWEEN 100000000000 AND 99999999999999
             THEN make_timestamptz(TRY_CAST(p.tokenExpirationTime AS BIGINT) * 1000)
             WHEN meaning = 'issue oauth' AND TRY_CAST(p.expires_in AS BIGINT) BETWEEN 1 AND 100000000000
@@ -280,7 +285,7 @@ WHERE outcome IS NULL
 LOADER = with_envelopes(
     Loader(
         name="databricks",
-        version=6,
+        version=7,
         title="Databricks audit log",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
