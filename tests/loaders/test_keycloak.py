@@ -466,6 +466,36 @@ def test_what_issues_and_what_is_refused(loaded):
     assert rows["GRANT_CONSENT"]["consent_actor"] == "u-1"
 
 
+ACTED = {
+    "a client": ({"actor_type": "client", "actor": "agent", "actor_id": "u-agent"}, ["agent"]),
+    "a user": ({"actor_type": "user", "actor": "bob", "actor_id": "u-bob"}, ["u-bob"]),
+    "of no told type": ({"actor": "service-account-agent", "actor_id": "u-agent"}, ["u-agent"]),
+    "nobody": ({"subject_token_client_id": "mail"}, None),
+}
+
+
+@pytest.mark.parametrize("write", [rest, new, old])
+@pytest.mark.parametrize("case", ACTED)
+def test_who_acts_for_the_subject_of_an_exchange_is_told(loaded, write, case):
+    """By `TokenExchangeDelegationProvider.java`: the requesting client gets a token of the subject, and the event names the actor."""
+    details, chain = ACTED[case]
+    row = loaded(write("TOKEN_EXCHANGE", token_id="t-2", **details)).one("issuance")
+    assert (row["kind"], row["client_id"], row["subject_id"], row["actor_chain"]) == ("exchange", "mail", "u-1", chain)
+
+
+def test_a_refused_exchange_tells_who_would_have_acted_and_other_events_tell_no_actor(loaded):
+    acted = ACTED["a client"][0]
+    got = loaded(
+        rest("TOKEN_EXCHANGE_ERROR", error="invalid_token", **acted),
+        rest("CODE_TO_TOKEN", token_id="t-1", **acted),
+        zone=None,
+    )
+    assert {row["kind"]: (row["outcome"], row["actor_chain"]) for row in got.rows["issuance"]} == {
+        "exchange": ("denied", ["agent"]),
+        "token": ("success", None),
+    }
+
+
 REFUSED = {
     ("REFRESH_TOKEN_ERROR", "invalid_token", "Maximum allowed refresh token reuse exceeded"): "reuse",
     ("REFRESH_TOKEN_ERROR", "invalid_token", "Token is not active"): "expired",

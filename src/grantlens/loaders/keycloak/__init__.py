@@ -16,6 +16,9 @@ What the mapping decides, and why:
 - A refused event has a type that ends in `_ERROR`, or an `error`: outcome `denied`. Why is `error` (Keycloak's `Errors.java`), and for a
   refresh token its `reason` beside it (`TokenManager.java`), in the versions that log it. A code that came twice is no reuse here:
   `invalid_code` is said of an expired one too, and so is the server's own line "already used".
+- A token that was got with an actor's (RFC 8693, `actor_token`) names that actor: a client by the id that it has elsewhere, else a user by theirs. Of
+  those before it the event says nothing, nor of the token itself. By Keycloak's source (`TokenExchangeDelegationProvider.java`), not proven on a record;
+  that the fields are spelled as their names there in small letters is inferred from the others.
 - Introspection: the client that asks is the resource server; the one that the token is for stands in newer events.
 - **Admin events** name a client by its inner id, not by its `clientId`: it joins only where an identities file says so.
   In the log their realm is that of the admin, so such a row has no tenant. An UPDATE disables or enables only if the
@@ -181,6 +184,8 @@ SELECT line_no, CASE WHEN nth = 1 THEN id ELSE id || '#' || nth END AS event_id,
        coalesce(sessionId, code_id) AS session_id,
        CASE WHEN by_admin THEN resource_id ELSE clientId END AS client_id,
        CASE WHEN NOT by_admin THEN userId END AS subject_id, username AS subject_name,
+       CASE WHEN meaning = 'exchange' AND actor_id IS NOT NULL
+            THEN [CASE WHEN actor_type = 'client' THEN coalesce(actor, actor_id) ELSE actor_id END] END AS actor_chain,
        CASE WHEN by_admin OR happening = 'CLIENT_LOGIN' THEN 'service' WHEN userId IS NOT NULL THEN 'user' END AS subject_kind,
        CASE WHEN scope = '' THEN [] ELSE string_split(trim(scope), ' ') END AS scopes,
        CASE WHEN audience IS NOT NULL THEN string_split(audience, ' ') END AS audience,
@@ -291,7 +296,7 @@ WHERE NOT refused AND meaning IS NOT NULL AND time_fault IS NULL AND NOT is_cut
 
 LOADER = Loader(
     name="keycloak",
-    version=8,
+    version=9,
     title="Keycloak events: server log, JSON listeners and admin API",
     recognise=_recognise,
     fields="",

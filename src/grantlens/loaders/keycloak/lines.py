@@ -32,6 +32,9 @@ _DETAILS = (
     "token_issued_for",
     "authSessionParentId",
     "reason",
+    "actor",
+    "actor_id",
+    "actor_type",
 )
 
 PAIR = r""", ([A-Za-z_][A-Za-z0-9_.-]*)=("(?:[^"\\]|\\.)*"|'[^']*'|[^,]*(?:,[^ ,][^,]*)*)"""
