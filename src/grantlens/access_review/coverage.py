@@ -134,6 +134,7 @@ SELECT u.source, sum(p.events)::BIGINT AS calls
 FROM used_pair p JOIN usage_caller u USING (caller_id)
 WHERE p.operation_id IS NULL AND NOT p.container
 GROUP BY u.source
+ORDER BY u.source
 """
 
 _KEYS = """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -68,16 +69,17 @@ def register_draft(
         unowned = found["GOV-1"].to_dicts()
         held = grants.rows(view.store.engine, values)
         rows = clients.clients(view.store.engine, values, [], held)
-    seen: dict[str, list[dict[str, Any]]] = {}
-    for finding in unowned:
-        if finding["detail"]["lacks"] == "no register row":
-            seen.setdefault(finding["client_id"], []).append(finding)
-    entries = [
-        _entry(row, seen[row["client_id"]], [each for each in held if each["client_id"] == row["client_id"]])
-        for row in rows
-        if row["client_id"] in seen
-    ]
+    seen = _by_client(finding for finding in unowned if finding["detail"]["lacks"] == "no register row")
+    grants_of = _by_client(held)
+    entries = [_entry(row, seen[client], grants_of[client]) for row in rows if (client := row["client_id"]) in seen]
     return "\n".join([_HEAD, *entries]) if entries else ""
+
+
+def _by_client(rows: Iterable[dict[str, Any]]) -> defaultdict[str, list[dict[str, Any]]]:
+    found = defaultdict(list)
+    for row in rows:
+        found[row["client_id"]].append(row)
+    return found
 
 
 def _entry(client: Mapping[str, Any], seen: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]) -> str:
