@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from grantlens.explain.draft import text
 from grantlens.explain.explanation import explain
 from grantlens.explain.leaves import leaves, safe
 from grantlens.explain.moment import written_as
 from grantlens.explain.suggestion import suggest
 from grantlens.loaders.mapped import mapping
 from grantlens.store import Store
+from grantlens.toml_text import toml_text
 
 GATE = {
     "ts": 1782900000250,
@@ -453,7 +453,7 @@ def test_whatever_stands_in_a_log_it_is_explained(tmp_path_factory, record):
 def test_a_text_is_written_as_toml_reads_it(value):
     import tomllib
 
-    assert tomllib.loads(f"x = {text(value)}")["x"] == value
+    assert tomllib.loads(f"x = {toml_text(value)}")["x"] == value
 
 
 @pytest.mark.parametrize(
