@@ -455,6 +455,14 @@ def test_an_event_delivered_twice_counts_once(load):
     assert load([as_line(PAT), as_line(PAT)]).counts() == {"records": 2, "issuance": 1, "duplicates": 1}
 
 
+def test_calls_that_share_the_id_of_a_request_are_each_a_call(load):
+    """Where ids of requests are propagated, a caller may send one and the same with all its calls."""
+    calls = [call(), call(time="2026-07-01T11:00:00.600Z"), call(method="DELETE"), call(duration_s=0.2501)]
+    loaded = load([*calls, call(method="DELETE")])
+    assert loaded.counts() == {"records": 5, "usage": 4, "duplicates": 1}
+    assert sorted(row["method"] for row in loaded.rows["usage"]) == ["DELETE", "GET", "GET", "GET"]
+
+
 def test_a_file_of_calls_shows_no_absence_of_anything(covered):
     assert whole(covered([call(), call(id="2")])) == ()
     assert whole(covered([PAT, call(), as_line(PAT)])) == ("issuance", "revocation")

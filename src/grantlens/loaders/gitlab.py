@@ -65,7 +65,9 @@ SELECT line_no, e.route IS NOT NULL AND e.author_id IS NULL AS is_call,
        coalesce(e.custom_message, e.details.custom_message) AS told, {_told("remove")} AS removed,
        coalesce(e.created_at, e.time) AS logged_at, {text_moment("logged_at")} AS happened_at,
        CASE WHEN e.created_at IS NOT NULL THEN {text_moment("e.time")} END AS received_at,
-       coalesce(nullif(e.id, ''), CASE WHEN is_call THEN nullif(e.correlation_id, '') END) AS event_id,
+       -- one id of a request is that of the calls which it makes in turn, and may be the caller's own (`propagate_correlation_id`)
+       CASE WHEN is_call AND e.correlation_id <> '' THEN concat_ws('|', e.correlation_id, e.time, e.method, e.route, e.duration_s)
+            ELSE nullif(e.id, '') END AS event_id,
        nullif(e.author_id, '') AS author_id, {_told("author_name")} AS author_name, {_told("entity_path")} AS entity_path,
        {_told("target_id")} AS target_id, {_told("target_type")} AS target_type, {_told("target_details")} AS target_name,
        {_told("application_id")} AS application_id, {_told("application_name")} AS application_name,
@@ -231,7 +233,7 @@ _AUDITED = "SELECT line_no, NULL::VARCHAR AS tenant, happened_at FROM event WHER
 LOADER = with_envelopes(
     Loader(
         name="gitlab",
-        version=8,
+        version=9,
         title="GitLab audit events and API log",
         recognise=mostly_inside(lambda record: _is_audit(record) or _is_call(record)),
         fields=_FIELDS,
