@@ -122,6 +122,17 @@ def test_a_consent_of_which_nothing_more_is_known_is_logged_all_the_same(world):
     assert page.count("consent not logged") == 1
 
 
+def test_a_client_that_an_agents_own_account_let_in_is_no_agent_by_that(world):
+    account = {"subject_id": "bot", "subject_kind": "agent", "consent_actor": "bot", "consent_kind": None}
+    given = consent("01 09:00", ["mail.read"], "g2", **account)
+    document, answers = answered(world(*CALLS, given))
+    assert {row["kind"] for row in document["clients"]} == {None}
+    assert "Consent: by an agent itself 1, user 2." in answers["Why may they?"]["lines"]
+    as_itself = token("01 10:00", "t3", ["mail.read"], grant_id=None, subject_id=None, subject_kind="agent")
+    document, _ = answered(world(*CALLS, given, as_itself))
+    assert [row["client_id"] for row in document["clients"] if row["kind"] == "agent"] == ["app"]
+
+
 def test_a_token_that_others_asked_for_makes_its_client_no_agent(world):
     store = world(*CALLS, token("02 08:00", "t2", ["mail.read"], client_id="role", actor_chain=["ec2.cloud.example"]))
     assert answered(store)[1]["Which agents exist?"]["headline"].startswith("1 agent among ")

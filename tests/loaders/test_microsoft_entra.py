@@ -229,9 +229,9 @@ def from_log_analytics(record):
     }
 
 
-def each(load, log, cases):
+def each(load, log, cases, shape=lambda record: record):
     """Load one record for each case, all in one file, and return a function that gives one column by case."""
-    loaded = load([numbered(record, number) for number, record in enumerate(cases.values())])
+    loaded = load([shape(numbered(record, number)) for number, record in enumerate(cases.values())])
     rows = {row["event_id"]: row for row in loaded.rows[log]}
     assert loaded.counts() == {"records": len(cases), log: len(cases)}, loaded.rejected
     return lambda column: {case: rows[f"event {number}"][column] for number, case in enumerate(cases)}
@@ -683,7 +683,8 @@ def test_who_signs_in(load):
         "agent for a person": sign_in(agent={"agentType": "agenticAppInstance", "agentSubjectType": "notAgentic"}),
         "agent, subject left out": sign_in(agent=json.dumps({"agentType": "agenticApp"})),
         "agent's own account": sign_in(agent={"agentType": "agenticAppInstance", "agentSubjectType": "agentIDuser"}),
-        "its own account, by an older name": sign_in(agent={"agentType": "agentIDuser"}),
+        "its own account, by an older name": sign_in(agent={"agentType": "agentIDuser", "agentSubjectType": ""}),
+        "not told": sign_in(agent={"agentType": "", "agentSubjectType": None}),
     }
     column = each(load, "issuance", cases)
     for_person, own_account = (
@@ -698,11 +699,12 @@ def test_who_signs_in(load):
         "agent": "agent",
         "no agent": "service",
         "unknown person": "user",
+        "not told": "user",
         **dict.fromkeys(for_person, "user"),
         **dict.fromkeys(own_account, "agent"),
     }
     subjects = column("subject_id")
-    assert {case for case, subject in subjects.items() if subject} == {"person", *for_person, *own_account}
+    assert {case for case, subject in subjects.items() if subject} == {"person", "not told", *for_person, *own_account}
     assert column("ip")["managed identity"] is None
 
 
@@ -1268,6 +1270,67 @@ def test_who_ended_it(load):
     column = each(load, "revocation", cases)
     assert column("initiator") == {"itself": "client", "other": "system", "nobody": None}
     assert column("actor_id") == {"itself": CLIENT, "other": "a provisioning service", "nobody": None}
+
+
+def by_account(agent_type, person=USER):
+    """Write who began a change: a user account, of which Entra says whether it is an agent's own."""
+    return {"app": None, "user": {"id": person, "ipAddress": "203.0.113.9", "agentType": agent_type}}
+
+
+def of_account(person, agent_type):
+    """Write a target that is a user account."""
+    return target(person, type="User") | {"userPrincipalName": "someone@example.com", "agentType": agent_type}
+
+
+@pytest.mark.parametrize("shape", [lambda record: record, from_graph_api, from_log_analytics])
+def test_the_consent_of_an_agents_own_account_is_no_persons(load, shape):
+    itself, person = by_account("agentIDuser"), by_account("notAgentic")
+    own = {"consent": "Principal", "principal": USER}
+    for_other = delegated(None, "Mail.Read", **own)
+    for_other["properties"]["targetResources"].append(of_account(USER, "agentIDuser"))
+    for_persons = delegated(None, "Mail.Read", **own, initiatedBy=by_account("agentIDuser", ADMIN))
+    cases = {
+        "consent": consent([], [(USER, "Mail.Read")], initiatedBy=itself),
+        "of a kind that the export cannot name": consent([], [(USER, "Mail.Read")], initiatedBy=by_account("unknownFutureValue")),
+        "text left out": consent(None, None, initiatedBy=itself),
+        "grant": delegated(None, "Mail.Read", **own, initiatedBy=itself),
+        "for everyone": consent([], [(None, "Mail.Read")], admin="True", initiatedBy=itself),
+        "an admin's, for it": for_other,
+        "its own, for a person": for_persons,
+        "a person's": consent([], [(USER, "Mail.Read")], initiatedBy=person),
+        "a person's, text left out": consent(None, None, initiatedBy=person),
+        "not told": consent([], [(USER, "Mail.Read")], initiatedBy=by_account("")),
+        # what is consented to is the client, and whether that is an agent says nothing of the person
+        "of an agent": consent([], [(USER, "Mail.Read")], initiatedBy=person),
+    }  # fmt: skip
+    cases["of an agent"]["properties"]["targetResources"][0]["agentType"] = "agenticAppInstance"
+    column = each(load, "issuance", cases, shape)
+    by_itself = dict.fromkeys(list(cases)[:4])
+    assert column("subject_kind") == dict.fromkeys(cases, "user") | dict.fromkeys(
+        [*by_itself, "an admin's, for it"], "agent"
+    )
+    by_admin = dict.fromkeys(["for everyone", "an admin's, for it", "its own, for a person"], "admin")
+    assert column("consent_kind") == dict.fromkeys(cases, "user") | by_itself | by_admin
+    actors = {"an admin's, for it": ADMIN, "its own, for a person": ADMIN}
+    assert column("consent_actor") == dict.fromkeys(cases, USER) | actors
+
+
+def test_what_an_agents_own_account_ends_of_its_own_no_person_ended(load):
+    own = {"consent": "Principal", "principal": USER, "removal": True}
+    cases = {
+        "its own": delegated("Mail.Read", None, **own, initiatedBy=by_account("agentIDuser")),
+        "a person's own": delegated("Mail.Read", None, **own, initiatedBy=by_account("notAgentic")),
+        "its sessions": change("Revoke sign in sessions", of_account(USER, "agentIDuser"), by_user=USER),
+        "another's": delegated("Mail.Read", None, **own, initiatedBy=by_account("agentIDuser", ADMIN)),
+    }
+    column = each(load, "revocation", cases)
+    assert column("initiator") == {
+        "its own": None,
+        "a person's own": "user",
+        "its sessions": None,
+        "another's": "admin",
+    }
+    assert column("actor_id") == dict.fromkeys(cases, USER) | {"another's": ADMIN}
 
 
 # Secrets and strangers.

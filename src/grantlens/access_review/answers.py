@@ -111,6 +111,8 @@ def _purpose(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _consent(grant: dict[str, Any]) -> str:
+    if grant["subject_kind"] == "agent" and grant["consent_actor"] == grant["subject_id"] is not None:
+        return "by an agent itself"
     return grant["consent_kind"] or ("of a kind that is not logged" if grant["consented_at"] else "not logged")
 
 

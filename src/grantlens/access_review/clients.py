@@ -29,7 +29,9 @@ called AS (
 asked AS (
     SELECT coalesce(s.app_id, i.client_id) AS client_id, max(i.client_name) AS client_name, list(DISTINCT i.tenant) AS tenants,
            -- Where a chain is no claim act, it may name whoever asked for the token: a cloud's own service, or an admin.
-           bool_or(i.subject_kind = 'agent' OR (len(i.actor_chain) > 0 AND d.actors IS NOT NULL)
+           -- A client that an agent's own account consented to is no agent by that.
+           bool_or((i.subject_kind = 'agent' AND (i.kind NOT IN ('consent', 'change') OR i.subject_id IS NULL))
+                   OR (len(i.actor_chain) > 0 AND d.actors IS NOT NULL)
                    OR (i.actor_chain[1] = i.client_id AND coalesce(i.subject_id, i.actor_chain[2]) IS NOT NULL)) AS acts
     FROM issuance i
     LEFT JOIN same_client s ON s.source = i.source AND s.id = i.client_id

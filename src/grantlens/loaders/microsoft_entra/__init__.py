@@ -118,7 +118,7 @@ def _fitted(sample: Sequence[Mapping], kinds: Set[str]) -> Loader:
 
 _LOADER = Loader(
     name="microsoft_entra",
-    version=21,
+    version=22,
     title="Microsoft Entra sign-ins, directory audit and Graph activity",
     recognise=mostly_inside(_kind),
     fields="",

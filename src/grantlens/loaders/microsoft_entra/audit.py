@@ -22,11 +22,14 @@ one, else the object id of its service principal.
   which on sessions are valid stands bare, or in a list of one; where it does not stand it is the time of the event.
 - Federated credentials (who else's tokens an application takes) are told as `FederatedIdentityCredentials`; no record at hand shows how
   they stand there. Such a change is ignored by name.
+- An account may be an agent's own (`agentType`, Microsoft Graph, auditUserIdentity and targetResource resources, beta): what it gives or ends
+  for itself, no person does, and no word of ours says so; on what is another's it acts as an administrator, as whoever may. `performedBy` is
+  not read: no record at hand has it.
 - A record can both give and take; its second row of one log is called `<event id>#2`, and so on.
 """
 
 from grantlens.loaders.microsoft_change import either, entries, new, of_deleted, old, words
-from grantlens.loaders.microsoft_entra.shape import moment, server
+from grantlens.loaders.microsoft_entra.shape import agentic, moment, server
 
 _GUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
@@ -40,7 +43,7 @@ _AUDIT = """
 SELECT *,
        lower(trim(trim(coalesce(nullif(activityDisplayName, ''), operationName)), '.')) AS activity,
        TRY(from_json(targetResources, '[{
-           "id": "VARCHAR", "displayName": "VARCHAR", "userPrincipalName": "VARCHAR", "type": "VARCHAR",
+           "id": "VARCHAR", "displayName": "VARCHAR", "userPrincipalName": "VARCHAR", "type": "VARCHAR", "agentType": "VARCHAR",
            "modifiedProperties": [{"displayName": "VARCHAR", "oldValue": "VARCHAR", "newValue": "VARCHAR"}]}]'))
            AS targets,
        flatten(list_transform(coalesce(targets, []), lambda t: coalesce(t.modifiedProperties, []))) AS changes,
@@ -48,7 +51,7 @@ SELECT *,
        list_transform(changes, lambda c: c.oldValue) AS old_values,
        list_transform(changes, lambda c: c.newValue) AS new_values,
        TRY(from_json(initiatedBy, '{
-           "user": {"id": "VARCHAR", "displayName": "VARCHAR", "ipAddress": "VARCHAR"},
+           "user": {"id": "VARCHAR", "displayName": "VARCHAR", "ipAddress": "VARCHAR", "agentType": "VARCHAR"},
            "app": {"appId": "VARCHAR", "servicePrincipalId": "VARCHAR"}}')) AS starter,
        TRY(from_json(additionalDetails, '[{"key": "VARCHAR", "value": "VARCHAR"}]')) AS details
 FROM event
@@ -81,7 +84,9 @@ SELECT *,
        trim({_side("StsRefreshTokensValidFrom", "new_values")}, '[]" ') AS valid_from,
        nullif(starter.user.id, '') AS user_by,
        CASE WHEN starter.user.displayName = 'Azure ESTS Service' THEN user_by END AS signing_in,
-       coalesce(nullif(starter.app.appId, ''), nullif(starter.app.servicePrincipalId, '')) AS app_by
+       coalesce(nullif(starter.app.appId, ''), nullif(starter.app.servicePrincipalId, '')) AS app_by,
+       list_concat(CASE WHEN {agentic("starter.user.agentType")} THEN [user_by] END,
+                   list_transform(list_filter(targets, lambda t: {agentic("t.agentType")}), lambda t: t.id)) AS agents
 FROM audit
 """
 
@@ -114,6 +119,11 @@ SELECT *,
        coalesce(detail_app, target_app, target.id) AS target_client
 FROM property
 """
+
+
+def _of_own(id: str) -> str:
+    """Return SQL for the word for what somebody does with what is their own."""
+    return f"CASE WHEN list_contains(agents, {id}) THEN NULL ELSE 'user' END"
 
 
 def _keys(column: str) -> str:
@@ -173,7 +183,7 @@ SELECT *,
                audience := [{server("CASE WHEN meaning <> 'consent' THEN target_app END", "g.resource")}],
                consent_kind := CASE WHEN by_role OR g.person = 'AllPrincipals' THEN 'admin'
                    WHEN is_admin_consent ILIKE 'true' THEN 'admin'
-                   WHEN meaning = 'consent' OR user_by = g.person THEN 'user'
+                   WHEN meaning = 'consent' OR user_by = g.person THEN {_of_own("g.person")}
                    WHEN user_by IS NOT NULL THEN 'admin' END)) AS granted,
        -- a consent whose text is left out: who and when are known, what is not
        CASE WHEN meaning = 'consent' AND permissions IS NULL
@@ -182,7 +192,7 @@ SELECT *,
                 subject_id := CASE WHEN is_admin_consent ILIKE 'false' THEN user_by END,
                 scopes := NULL::VARCHAR[], audience := NULL::VARCHAR[],
                 consent_kind := CASE WHEN is_admin_consent ILIKE 'true' THEN 'admin'
-                    WHEN is_admin_consent ILIKE 'false' THEN 'user' END)] END AS granted_unsaid,
+                    WHEN is_admin_consent ILIKE 'false' THEN {_of_own("user_by")} END)] END AS granted_unsaid,
        list_transform(list_filter(keys_after, lambda k: NOT list_contains(keys_before, k)),
            lambda k: struct_pack(kind := 'credential', grant_id := NULL::VARCHAR, token_id := k,
                client_id := target_client, client_name := target.displayName, subject_id := NULL::VARCHAR,
@@ -229,6 +239,7 @@ SELECT line_no,
        g.subject_id AS subject_id, NULL::VARCHAR AS subject_name,
        -- a grant for a person, or for everybody; else nobody said
        CASE WHEN g.kind = 'credential' OR by_role THEN 'service'
+            WHEN list_contains(agents, g.subject_id) THEN 'agent'
             WHEN g.subject_id IS NOT NULL OR g.grant_id LIKE '%:AllPrincipals' THEN 'user' END AS subject_kind,
        g.scopes AS scopes, g.audience AS audience,
        coalesce(user_by, app_by) AS consent_actor,
@@ -250,7 +261,7 @@ SELECT line_no,
        CASE WHEN meaning = 'sessions off'
             THEN TRY_CAST(coalesce(TRY_CAST({moment("valid_from")} AS TIMESTAMPTZ)::VARCHAR, {moment("activityDateTime")}) AS TIMESTAMPTZ)
             END AS issued_before,
-       CASE WHEN user_by = g.subject_id THEN 'user' WHEN user_by IS NOT NULL THEN 'admin'
+       CASE WHEN user_by = g.subject_id THEN {_of_own("user_by")} WHEN user_by IS NOT NULL THEN 'admin'
             WHEN app_by = g.client_id THEN 'client' WHEN app_by IS NOT NULL THEN 'system' END AS initiator,
        coalesce(user_by, app_by) AS actor_id,
        nullif(resultReason, '') AS reason,

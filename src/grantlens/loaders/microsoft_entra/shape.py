@@ -170,6 +170,11 @@ def _kind(inner: str, kinds: Set[str]) -> str:
     return "CASE " + "\n            ".join(branches) + " END"
 
 
+def agentic(agent_type: str) -> str:
+    """Return SQL that tells an agent of any kind; `unknownFutureValue` is one that the export could not name (Microsoft Graph, evolvable enumerations)."""
+    return f"coalesce({agent_type}, '') NOT IN ('', 'notAgentic')"
+
+
 def moment(column: str) -> str:
     """Return SQL that gives a time as ISO text.
 

@@ -17,7 +17,7 @@
 
 from collections.abc import Mapping
 
-from grantlens.loaders.microsoft_entra.shape import moment, server
+from grantlens.loaders.microsoft_entra.shape import agentic, moment, server
 from grantlens.loaders.microsoft_entra.token_id import uti
 from grantlens.loaders.written_number import whole
 
@@ -52,10 +52,10 @@ SELECT *,
        {whole("written_code")} AS code,
        TRY(from_json(authenticationProcessingDetails, '[{{"key": "VARCHAR", "value": "VARCHAR"}}]')) AS details,
        list_filter(details, lambda d: d.key = 'Oauth Scope Info')[1].value AS scope_text,
-       TRY(from_json(agent, '{{"agentType": "VARCHAR", "agentSubjectType": "VARCHAR"}}')) AS agentic,
-       agentic['agentType'] <> 'notAgentic' AS by_agent,
+       TRY(from_json(agent, '{{"agentType": "VARCHAR", "agentSubjectType": "VARCHAR"}}')) AS agent_is,
+       {agentic("agent_is['agentType']")} AS by_agent,
        -- an account of the agent's own, by either name; where its reader knows no such type, it is still no person's
-       coalesce(agentic['agentSubjectType'] NOT IN ('', 'notAgentic'), agentic['agentType'] = 'agentIDuser') AS of_agent,
+       coalesce(nullif(agent_is['agentSubjectType'], '') <> 'notAgentic', agent_is['agentType'] = 'agentIDuser') AS of_agent,
        nullif(nullif(userId, ''), '00000000-0000-0000-0000-000000000000') AS user_id,
        code IN {_GOES_ON}
            OR (code IN {_ASKS} AND coalesce(lower(isInteractive), '') <> 'false'
