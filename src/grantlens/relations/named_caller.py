@@ -10,7 +10,7 @@ RELATION = Relation(
     "own_set_id is the scope set of its token, or the one that the usage log repeats; token_tenant is the tenant that issued its token. The token is that "
     "of caller_token: one that another tenant issued under the same id is not known; "
     "application is true "
-    "where the client acts for itself: so says the issuance of its token, of its grant or of anything to that subject, or "
+    "where the client acts for itself, an agent without an account too: so says the issuance of its token, of its grant or of anything to that subject, or "
     "else no log names a subject; NULL where a token of which no issuance is known names none.",
     """
 -- Named once: DuckDB works out the columns of a view anew wherever it stands.
@@ -52,7 +52,8 @@ SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR
             WHEN c.grant_id IS NOT NULL THEN 'grant'
             WHEN s.grant_id IS NOT NULL THEN 'session'
             WHEN c.client_id IS NOT NULL AND c.token_id IS NULL THEN 'client_subject' END AS join_key,
-       coalesce(coalesce(t.subject_kind, g.subject_kind, k.subject_kind) = 'service',
+       -- An agent is told by whether a subject is named: with an account of its own it needs what a person needs.
+       coalesce(nullif(coalesce(t.subject_kind, g.subject_kind, k.subject_kind), 'agent') = 'service',
                 CASE WHEN coalesce(c.subject_id, t.subject_id) IS NOT NULL OR g.has_subject THEN false
                      WHEN c.token_id IS NULL OR NOT t.of_several OR g.grant_id IS NOT NULL THEN true END) AS application,
        x.set_id AS own_set_id,

@@ -31,7 +31,7 @@ def _users_made(scope: str) -> tuple[dict[str, Any], ...]:
 
 RULE = Rule(
     id="PRV-4",
-    version=17,
+    version=18,
     name="broader_than_needed",
     key=("grant_id", "scope"),
     question="For which used scopes would a narrower one have been enough for every call seen?",

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="OOS-12",
-    version=6,
+    version=7,
     name="denied_attempts",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions beyond their scope did clients try, and were refused?",

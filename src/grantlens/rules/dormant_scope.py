@@ -46,7 +46,7 @@ def _users_made(scope: str) -> tuple[dict[str, Any], ...]:
 
 RULE = Rule(
     id="PRV-2",
-    version=14,
+    version=15,
     name="dormant_scope",
     key=("grant_id", "scope"),
     question="Which scopes were used, and then no more, though the client worked on?",

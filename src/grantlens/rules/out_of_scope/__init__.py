@@ -7,7 +7,7 @@ from grantlens.rules.out_of_scope.undecidable import UNDECIDABLE
 
 RULE = Rule(
     id="OOS-1",
-    version=13,
+    version=14,
     name="out_of_scope",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted scope permit at that moment?",

@@ -193,6 +193,20 @@ SILENT = (
         ),
     ),
     Example(
+        "an agent that acts as itself needs what an application needs",
+        (
+            token("10 09:00", "t1", ["people.read"], "10 12:00", grant_id=None, subject_id=None, subject_kind="agent"),
+            use("10 09:30", "GET /v1/people", "t1", subject_id=None),
+        ),
+    ),
+    Example(
+        "an agent with an account of its own needs what a person needs",
+        (
+            token("10 09:00", "t1", ["people.mine"], "10 12:00", grant_id=None, subject_id="bot", subject_kind="agent"),
+            use("10 09:30", "GET /v1/people", "t1", subject_id="bot"),
+        ),
+    ),
+    Example(
         "a grant that is older than the log holds what its token held, too",
         (
             token("10 09:00", "t0", ["mail.read"], "10 12:00"),

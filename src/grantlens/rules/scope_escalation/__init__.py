@@ -9,7 +9,7 @@ _SAID = ("usage.outcome=denied", "usage.denial_reason=scope", WORKED, "issuance.
 
 RULE = Rule(
     id="OOS-11",
-    version=6,
+    version=7,
     name="scope_escalation",
     key=("client_id", "subject_id", "operation"),
     question="Which actions were refused for want of scope, and done minutes later with a scope got in between?",

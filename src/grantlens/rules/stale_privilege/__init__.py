@@ -8,7 +8,7 @@ from grantlens.rules.stale_privilege.examples import FIRES, SILENT, UNDECIDABLE
 
 RULE = Rule(
     id="REV-11",
-    version=12,
+    version=13,
     name="stale_privilege",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which scopes were still used after they had been taken away, and for how long?",

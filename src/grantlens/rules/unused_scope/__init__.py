@@ -8,7 +8,7 @@ from grantlens.rules.unused_scope.undecidable import UNDECIDABLE
 
 RULE = Rule(
     id="PRV-1",
-    version=19,
+    version=20,
     name="unused_scope",
     key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
