@@ -345,12 +345,22 @@ def test_what_gives_and_ends_nothing_is_ignored_by_name(load):
             streamed("project_created", "Added project", id="5"),
             streamed("cluster_agent_token_created", "Created agent token", id="6"),
             streamed("cluster_agent_token_revoked", "Revoked agent token", id="7"),
+            streamed(
+                "repository_git_operation",
+                {"protocol": "http", "action": "git-upload-pack"},
+                id="8",
+                author=-2,
+                target=(3, "Project", "mail"),
+                author_name="mail-deploy",
+                author_class="DeployToken",
+            ),
         ]
     )
     assert loaded.ignored == {
         "audited API request that does not say what came of it": 1,
         "token or app event that neither gives nor takes access": 1,
         "token of a kind that is not read": 2,
+        "Git operation that does not say with which token": 1,
         OTHER: 2,
         SIGN_IN: 1,
     }

@@ -18,6 +18,7 @@ What the mapping decides, and why:
   when the call ended. Git over HTTP is logged elsewhere, so that no use seen there is no proof of no use.
 - `created_at` is when it happened, `time` when it was written down. An audit event in the file has no id, so the same one
   loaded from file and stream counts twice.
+- Git operations are streamed without the token's number, of a deploy token with its name alone: ignored by name.
 - An audited API request does not say what came of it: ignored by name, `api_json.log` tells it.
 - Proven on real records: a sign-in, a change of visibility and calls of `api_json.log` with a personal token, no more. The rest
   follows GitLab's source and its list of event types.
@@ -204,6 +205,7 @@ SELECT line_no, 'call without a token' AS reason FROM call WHERE token IS NULL
 UNION ALL
 SELECT line_no,
        CASE WHEN action = 'api_request_access_with_scope' THEN 'audited API request that does not say what came of it'
+            WHEN action = 'repository_git_operation' THEN 'Git operation that does not say with which token'
             WHEN regexp_matches(action, 'token_(created|revoked|deleted|destroyed)$') THEN 'token of a kind that is not read'
             WHEN action LIKE '%token%' OR action LIKE 'oauth_%' THEN 'token or app event that neither gives nor takes access'
             WHEN is_sign_in OR action LIKE 'authenticated_with_%' OR action LIKE 'login_failed_%' THEN 'sign-in of a person'
