@@ -421,6 +421,45 @@ def test_setup_actions(load, action, display, log, kind, client):
     assert (row["kind"], row["client_id"]) == (kind, client)
 
 
+def test_a_user_whom_an_app_may_act_for_by_client_credentials_is_a_consent(load):
+    app = "Nightly (UserID: [005aB0000000CdeQAE]) to app Other (AppID: [0H4000000000001])"
+    ends = " (UserID: [005790000024p8r]) to app "
+    told, tricked, unread = load(
+        [
+            setup("addOauthClientCredentialUser", display, number=number)
+            for number, display in enumerate(
+                (
+                    f"Assigned OAuth client credentials user run@example.com{ends}Nightly (AppID: [0H479000000CcUh])",
+                    f"Assigned OAuth client credentials user run@example.com{ends}{app} (AppID: [0H479000000CcUh])",
+                    "Assigned OAuth client credentials user run@example.com",
+                )
+            )
+        ]
+    ).rows["issuance"]
+    names = (
+        "kind",
+        "outcome",
+        "grant_type",
+        "client_id",
+        "subject_id",
+        "subject_kind",
+        "consent_actor",
+        "consent_kind",
+    )
+    assert tuple(told[name] for name in names) == (
+        "consent",
+        "success",
+        "client_credentials",
+        "Nightly",
+        "005790000024p8rAAA",
+        "user",
+        "005aB0000000CdeQAE",
+        "admin",
+    )
+    assert (tricked["client_id"], tricked["subject_id"]) == (app, "005790000024p8rAAA")
+    assert (unread["client_id"], unread["subject_id"]) == (None, None)
+
+
 def test_scopes_of_an_app_changed(load):
     display = "Changed connected app My App scopes from null to full, refresh_token"
     row = load([setup("changeOauthDefaultScope", display)]).one("issuance")

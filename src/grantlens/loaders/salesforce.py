@@ -26,8 +26,8 @@ What the mapping decides, and why:
 - A logout that nobody asked for is a session that timed out. Of an OAuth session (APP_TYPE 2514) it may as well be a revoked
   token or app, which Salesforce's page "Logout Event Type" counts among the logouts: it is kept as revoked. A logout without
   a user is one record for many sessions revoked at once, by the same page: it does not say which.
-- The audit trail knows when an app is installed, blocked, deleted; it names the app in its text, and only texts of known
-  wording are read. A deactivated user loses everything below; the text names the user by its id.
+- The audit trail knows when an app is installed, blocked, deleted, or given a user that it acts for by client credentials; it names the app in its
+  text, and only texts of known wording are read. A deactivated user loses everything below; the text names the user by its id.
 - Where Salesforce shows no application (`N/A`) or no address (`Salesforce.com IP`), nobody knows it.
 
 Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplication, the list of log files; on samples of
@@ -159,7 +159,7 @@ SELECT line_no, r.*,
             WHEN r.EventIdentifier IS NOT NULL AND ((r.ApiType IS NOT NULL AND r.Operation IS NOT NULL)
                 OR starts_with(r.attributes.type, 'BulkApiResultEvent')) THEN 'stream call'
             WHEN r.EventIdentifier IS NOT NULL THEN 'other event'
-            WHEN r.Action = 'insertConnectedApplication' THEN 'consent'
+            WHEN r.Action IN ('insertConnectedApplication', 'addOauthClientCredentialUser') THEN 'consent'
             WHEN r.Action = 'changeOauthDefaultScope' THEN 'change'
             WHEN r.Action IN ('deleteConnectedApplication', 'deleteApplication', 'blockConnectedApplication', 'unblockConnectedApplication') THEN 'end'
             WHEN r.Action IN ('deactivateduser', 'activateduser') THEN 'person end'
@@ -191,6 +191,8 @@ _READ = """"TIMESTAMP", TIMESTAMP_DERIVED, REQUEST_ID, USER_ID, USER_ID_DERIVED,
     EvaluationTime, RequestUri, VerificationMethod, ConnectedAppId, LOGIN_TYPE, LoginSubType, LOGIN_SUB_TYPE,
     UserId, Username, SourceIp, Id, CreatedById, EventType, is_file, written_user, named_user, named_client"""
 
+_RUNS_AS = r"^Assigned OAuth client credentials user [^ ]+ [(]UserID: \[([0-9A-Za-z]{15,18})\][)] to app (.+) [(]AppID: \[[0-9A-Za-z]{15,18}\][)]$"
+
 # Inside stands what is asked for many times: written out beside it, it would be worked out as often.
 _KNOWN = f"""
 SELECT * EXCLUDE ({_READ}),
@@ -206,7 +208,7 @@ SELECT * EXCLUDE ({_READ}),
        coalesce(nullif(SessionKey, ''), nullif(SESSION_KEY, '')) AS key_of_session,
        coalesce(nullif(LoginKey, ''), nullif(LOGIN_KEY, '')) AS key_of_login,
        CASE WHEN is_stream OR is_setup OR is_file THEN {_eighteen("written_user")} END AS person,
-       CASE WHEN means = 'person end' THEN {_eighteen("named_user")} END AS ended_person,
+       CASE WHEN is_setup THEN {_eighteen("named_user")} END AS named_person,
        coalesce(nullif(Username, ''), nullif(USER_NAME, '')) AS person_name,
        CASE WHEN meaning = 'change' THEN nullif(regexp_extract(Display, '^Changed connected app (.+) scopes from ', 1), '')
             ELSE nullif(named_client, '') END AS client_id,
@@ -218,9 +220,10 @@ FROM (
                 WHEN is_file THEN coalesce(nullif(TIMESTAMP_DERIVED, ''), "TIMESTAMP") END AS written,
            coalesce(nullif(CASE WHEN is_setup THEN CreatedById WHEN is_stream THEN UserId END, ''),
                     nullif(USER_ID_DERIVED, ''), nullif(USER_ID, '')) AS written_user,
-           CASE WHEN means = 'person end' THEN nullif(regexp_extract(Display, '[(]UserID: [[]([0-9A-Za-z]{{15,18}})[]][)]$', 1), '') END AS named_user,
-           CASE WHEN is_setup THEN regexp_extract(Display,
-                     '^(?:Installed|Uninstalled|Unblocked|Blocked|Deleted) Connected App (.+?)(?: to Salesforce)?$', 1)
+           CASE WHEN means = 'person end' THEN nullif(regexp_extract(Display, '[(]UserID: [[]([0-9A-Za-z]{{15,18}})[]][)]$', 1), '')
+                WHEN means = 'consent' THEN nullif(regexp_extract(Display, '{_RUNS_AS}', 1), '') END AS named_user,
+           CASE WHEN Action = 'addOauthClientCredentialUser' THEN regexp_extract(Display, '{_RUNS_AS}', 2)
+                WHEN is_setup THEN regexp_extract(Display, '^(?:Installed|Uninstalled|Unblocked|Blocked|Deleted) Connected App (.+?)(?: to Salesforce)?$', 1)
                 WHEN is_stream THEN CASE WHEN is_oauth THEN nullif(Application, 'N/A')
                                          WHEN means = 'call' THEN coalesce(nullif(Application, 'N/A'), ConnectedAppId) END
                 ELSE coalesce(CONNECTED_APP_NAME, CONNECTED_APP_ID) END AS named_client
@@ -256,15 +259,15 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
        CASE WHEN means = 'login' AND outcome = 'success' THEN key_of_session END AS token_id,
        CASE WHEN is_oauth THEN 'access' WHEN means = 'login' THEN 'session' END AS token_kind,
        CASE WHEN kind = 'refresh' THEN 'refresh_token' WHEN kind = 'exchange' THEN 'urn:ietf:params:oauth:grant-type:token-exchange'
-            WHEN flow LIKE 'oauthclientcredential%' THEN 'client_credentials'
+            WHEN flow LIKE 'oauthclientcredential%' OR Action = 'addOauthClientCredentialUser' THEN 'client_credentials'
             WHEN flow LIKE 'oauth%webserver%' OR flow IN ('oauthcode', 'oauthhybridauthcode') THEN 'authorization_code'
             WHEN flow LIKE 'oauth%useragent%' OR flow IN ('oauthtoken', 'oauthhybridtoken', 'oauthtokenidtoken') THEN 'implicit'
             WHEN flow IN ('oauthusernamepassword', 'oauthpassword') THEN 'password' END AS grant_type,
        CASE WHEN means = 'login' THEN key_of_login END AS session_id,
        client_id, client_id AS client_name,
-       CASE WHEN means = 'login' THEN person END AS subject_id,
+       CASE WHEN means = 'login' THEN person ELSE named_person END AS subject_id,
        CASE WHEN means = 'login' THEN person_name END AS subject_name,
-       CASE WHEN means = 'login' THEN 'user' ELSE 'service' END AS subject_kind,
+       CASE WHEN means = 'login' OR named_person IS NOT NULL THEN 'user' ELSE 'service' END AS subject_kind,
        CASE WHEN means = 'change' THEN list_filter(list_transform(
             string_split(nullif(regexp_extract(Display, ' scopes from .* to (.+)$', 1), ''), ','), lambda s: trim(s)), lambda s: s <> 'null')
             END AS scopes,
@@ -317,9 +320,8 @@ SELECT line_no, event_id, happened_at AS revoked_at, received_at,
             WHEN key_of_login IS NULL AND person IS NOT NULL THEN 'token' ELSE 'session' END AS target_kind,
        CASE WHEN NOT is_setup THEN key_of_session END AS token_id,
        CASE WHEN NOT is_setup THEN key_of_login END AS session_id,
-       CASE WHEN is_setup THEN client_id END AS client_id,
-       CASE WHEN is_setup THEN client_id END AS client_name,
-       CASE WHEN is_setup THEN ended_person ELSE person END AS subject_id,
+       CASE WHEN is_setup THEN client_id END AS client_id, CASE WHEN is_setup THEN client_id END AS client_name,
+       CASE WHEN is_setup THEN named_person ELSE person END AS subject_id,
        CASE WHEN NOT is_setup THEN person_name END AS subject_name,
        CASE WHEN is_setup THEN 'admin' WHEN timed_out THEN 'system' WHEN USER_INITIATED_LOGOUT = '1' THEN 'user' END AS initiator,
        CASE WHEN is_setup OR timed_out OR NOT is_unasked THEN person END AS actor_id,
@@ -328,13 +330,12 @@ SELECT line_no, event_id, happened_at AS revoked_at, received_at,
             ELSE coalesce(Action, EVENT_TYPE, 'LogoutEvent') END AS reason
 FROM (SELECT *, coalesce(USER_INITIATED_LOGOUT = '0', false) AS is_unasked,
              is_unasked AND person IS NOT NULL AND coalesce(APP_TYPE, '') <> '2514' AS timed_out
-      FROM known WHERE means IN ('logout', 'end') OR (means = 'person end' AND ended_person IS NOT NULL))
+      FROM known WHERE means IN ('logout', 'end') OR (means = 'person end' AND named_person IS NOT NULL))
 """
 
 _IGNORED = """
 SELECT line_no,
-       CASE meaning WHEN 'index' THEN 'list of log files'
-                    WHEN 'other action' THEN 'change of setup that neither gives nor takes access'
+       CASE meaning WHEN 'index' THEN 'list of log files' WHEN 'other action' THEN 'change of setup that neither gives nor takes access'
                     ELSE 'event that is neither login nor call of the API' END AS reason
 FROM known
 WHERE meaning LIKE 'other%' OR meaning = 'index'
@@ -343,11 +344,10 @@ WHERE meaning LIKE 'other%' OR meaning = 'index'
 _REJECTED = """
 SELECT line_no, 'names no type of event' AS reason FROM known WHERE meaning IS NULL
 UNION ALL
-SELECT line_no, 'names no person' FROM known WHERE means = 'person end' AND ended_person IS NULL
+SELECT line_no, 'names no person' FROM known WHERE means = 'person end' AND named_person IS NULL
 UNION ALL
 SELECT line_no, 'time cannot be read' FROM known WHERE written <> '' AND happened_at IS NULL
 """
-
 
 _LOGGED_IN = (
     "SELECT line_no, NULL::VARCHAR AS tenant, happened_at FROM known WHERE meaning IN ('file login', 'stream login')"
@@ -369,7 +369,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=14,
+    version=15,
     title="Salesforce event log files, login events, login history and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,
