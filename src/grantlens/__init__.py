@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from grantlens.access_review.grants import grants
     from grantlens.access_review.register_draft import register_draft
     from grantlens.access_review.review import Review, review
+    from grantlens.access_review.server_draft import server_draft
     from grantlens.case import Case
     from grantlens.catalogue.model import Catalogue
     from grantlens.charts.chart import offline
@@ -50,6 +51,7 @@ __all__ = [
     "open",
     "register_draft",
     "review",
+    "server_draft",
 ]
 
 _HOMES = {
@@ -71,6 +73,7 @@ _HOMES = {
     "open": "grantlens.store",
     "register_draft": "grantlens.access_review.register_draft",
     "review": "grantlens.access_review.review",
+    "server_draft": "grantlens.access_review.server_draft",
 }
 
 

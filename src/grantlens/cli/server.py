@@ -1,4 +1,4 @@
-"""`grantlens server add`: what is known of the servers that check tokens."""
+"""`grantlens server`: what is known of the servers that check tokens."""
 
 from __future__ import annotations
 
@@ -7,18 +7,61 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from grantlens.cli.codes import FAILED, FINE
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing, readable
-from grantlens.cli.parameters import StorePath
+from grantlens.cli.parameters import Now, Since, StorePath, Tenant, Until
+from grantlens.cli.present import present, tell_far, tell_present
+from grantlens.cli.progress import watched
+from grantlens.given_path import in_shell
 from grantlens.wording import plural
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
-EXAMPLES = """Examples:
+DRAFT_EXAMPLES = """Examples:
+  grantlens server draft acme.duckdb > servers.toml
+  grantlens server draft acme.duckdb --since 'last 30 days' > new.toml"""
+
+ADD_EXAMPLES = """Examples:
   grantlens server add acme.duckdb servers.toml
 
 Every column, and a whole file as an example: docs/files.md in the repository."""
+
+
+def draft(
+    store: StorePath, /, *, since: Since = None, until: Until = None, now: Now = None, tenant: Tenant = None
+) -> int:
+    """Begin the servers' file, as TOML: an entry for each server that has none.
+
+    They are those that calls name. First come those where access was used after it was revoked: whether it was meant to work
+    still depends on how they check tokens, which is for you to ask and to write; then add the file to the store.
+    """
+    from grantlens.access_review.ask import covered_logs
+    from grantlens.access_review.server_draft import server_draft
+    from grantlens.view import view_of
+
+    instant = present(now)
+    with existing(store, tenant=tenant) as opened:
+        view = view_of(opened, since, until, instant)
+        tell_present(now, instant, opened)
+        tell_far(view, since, until)
+        with watched(opened.engine):
+            entries = server_draft(view)
+        covered = "usage" in covered_logs(opened.engine, view.window.parameters())
+    window = f"{'in' if view.window.of_nothing else 'from'} {view.window}"
+    print(entries, end="")
+    if entries:
+        servers = plural(entries.splitlines().count("[[server]]"), "server")
+        say(
+            f"{servers} without an entry. Write how each checks tokens, then: grantlens server add {in_shell(store)} FILE"
+        )
+    elif not covered:
+        say(f"Too thin to judge: no log of usage covers any time {window}, so which servers are called is not known.")
+        return FAILED
+    else:
+        say(f"No call {window} names a server that lacks an entry.")
+    return FINE
 
 
 def add(
@@ -37,7 +80,7 @@ def add(
         entries = opened.engine.value("SELECT count(*) FROM server")
         say(f"The store {store} knows {plural(entries, 'server')} now.")
         _tell_uncalled(opened.engine, [server["resource_server"] for server in servers.servers])
-    return 0
+    return FINE
 
 
 _UNCALLED = """
