@@ -5,7 +5,7 @@ import json
 import pytest
 
 from grantlens.loaders.line_header import no_record, without_header
-from tests.loaders import test_github, test_okta
+from tests.loaders import test_github, test_keycloak, test_okta
 
 RECORDS = {"github": test_github.SEEDS, "okta": test_okta.EVERY_KIND}
 HEADERS = {
@@ -14,6 +14,7 @@ HEADERS = {
     "rsyslog, ISO time": "2026-07-01T10:00:05.123456+02:00 git-1 audit[812]: ",
     "CEE": "Jul  1 10:00:05 git-1 audit[812]: @cee: ",
     "RFC 5424": "<38>1 2026-07-01T10:00:05.123Z git-1 audit 812 - - ",
+    "RFC 5424, two blanks": "<15>1 2026-07-01T10:00:05.123+05:30 keycloak keycloak 81812 org.keycloak.events -  ",
     "RFC 5424 with data": '<38>1 2026-07-01T10:00:05.123Z git-1 audit 812 ID47 [ex@32473 iut="3" x="a \\] {\\"b"][y@1] \ufeff',
     "CRI": "2026-07-01T10:00:00.123456789Z stdout F ",
     "a time alone": "2026-07-01T10:00:00.000Z ",
@@ -49,6 +50,31 @@ def test_a_header_changes_nothing_not_even_the_ids(load, loader, header):
     assert any(bare.rows.values())
     assert (bare.rows, bare.ignored) == (headed.rows, headed.ignored)
     assert len(bare.rejected) == len(headed.rejected)
+
+
+@pytest.mark.parametrize("header", ["", *HEADERS])
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_a_log_that_is_text_elsewhere_may_be_objects_behind_headers_too(load, header, holder):
+    """Keycloak's server sends its lines by syslog itself (`--log=syslog`), as JSON if it is told to."""
+    lines = [
+        {
+            "timestamp": f"2026-07-01T10:0{n}:00.25Z",
+            "loggerName": "org.keycloak.events",
+            "message": new.split(") ", 1)[1],
+        }
+        for n, new in enumerate([test_keycloak.new("CODE_TO_TOKEN", token_id="t-1"), test_keycloak.new("LOGOUT")])
+    ]
+    records = [*lines, lines[0] | {"loggerName": "org.keycloak.services", "message": "started"}]
+    bare, headed = load(written(records, "")), load(written(records, HEADERS.get(header, ""), HOLDERS[holder]))
+    assert {log: len(rows) for log, rows in bare.rows.items()} == {"issuance": 1, "usage": 0, "revocation": 1}
+    assert (bare.rows, bare.ignored, bare.rejected) == (headed.rows, headed.ignored, headed.rejected)
+
+
+def test_one_line_of_keycloak_among_those_of_another_log_makes_them_not_keycloaks(load):
+    line = {"timestamp": "2026-07-01T10:00:00Z", "loggerName": "org.keycloak.services", "message": "started"}
+    loaded = load(written([*RECORDS["okta"], line], "", HOLDERS["GELF"]))
+    assert loaded.batch["loader"] == "okta"
+    assert loaded.rows == load(written(RECORDS["okta"], "")).rows
 
 
 @pytest.mark.parametrize("holder", HOLDERS)

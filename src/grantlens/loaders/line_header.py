@@ -12,7 +12,7 @@ _GRAFANA = rf"(?:\d{{13}}\t{_ISO}|\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{{3}})\t"
 
 _HEADERS = (
     rf"(?:<\d{{1,3}}>)?(?:{_BSD}|{_ISO}) \S+ [\w./-]+(?:\[\d+\])?: ?{_CEE}",  # syslog: RFC 3164, and rsyslog with a time of ISO 8601
-    rf"<\d{{1,3}}>1 (?:{_ISO}|-) \S+ \S+ \S+ \S+ {_DATA} \ufeff?{_CEE}",  # syslog: RFC 5424
+    rf"<\d{{1,3}}>1 (?:{_ISO}|-) \S+ \S+ \S+ \S+ {_DATA} {{1,2}}\ufeff?{_CEE}",  # syslog: RFC 5424
     rf"{_ISO} (?:(?:stdout|stderr) F )?",  # CRI, `F` for whole; kubectl logs --timestamps, CloudWatch Logs exported to S3
     rf"{_ISO} (?=[A-Za-z\d.$\[\]]{{0,99}}[-_/])[\w./$\[\]-]{{1,512}} ",  # aws logs tail: the stream, whose name is no level
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d ",  # aws logs tail --format short

@@ -278,10 +278,11 @@ def within(
     found = [[*layers(record)] for record in outer]
     if all(each[-1] is record for each, record in zip(found, outer, strict=True)):
         return None
-    for loader in loaders:
+    # One line tells a log that may be text, and what a SIEM keeps may hold lines of many: what knows most of the records goes first.
+    for loader in sorted(loaders, key=lambda each: each.text):
         inside = Inside(loader.recognise)
         records = [inside.of(each) for each in found]
-        if not loader.text and (some or inside.knows(records)):
+        if some or inside.knows(records):
             return loader, [record for record in records if inside.knows([record])] or records
     return None
 
@@ -290,7 +291,7 @@ def few_within(sample: Sequence[Mapping], loader: Loader) -> bool:
     """True if a loader knows the record inside any of these, where it does not know most."""
     inside = Inside(loader.recognise)
     outer = [hit for record in sample for hit in hits(record) if isinstance(hit, Mapping)]
-    return not loader.text and any(inside.knows([inner]) for record in outer for inner in [*layers(record)][1:])
+    return any(inside.knows([inner]) for record in outer for inner in [*layers(record)][1:])
 
 
 def taking_out(
