@@ -109,7 +109,7 @@ def _everything(store):
 def test_the_first_row_of_an_event_is_told_by_its_line():
     times = pa.array([0, 0, 0], pa.timestamp("us", "UTC"))
     rows = pa.table({"line_no": [3, 1, 2], "event_id": ["a", "a", "b"], "issued_at": times})
-    assert first_of_each(in_order(rows), "issued_at")["line_no"].to_pylist() == [1, 2]
+    assert first_of_each(in_order(rows), "issuance")["line_no"].to_pylist() == [1, 2]
 
 
 RECORDS = {"usage": (usage, "used_at"), "issuance": (issuance, "issued_at"), "revocation": (revocation, "revoked_at")}

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from grantlens.catalogue.optional import OPTIONAL
+from grantlens.ingest.differing import KEPT
 from grantlens.schema import LOGS
 from grantlens.wording import agree, day, first_few, listed, number, plural, share
 
@@ -31,6 +32,7 @@ def limitations(document: dict[str, Any]) -> list[str]:
         *_hidden_gaps(document),
         *_unseen_kinds(document),
         *_rejected(document),
+        *_differing(document),
         *_versions(document),
         *_judgement(document),
         *_time(document),
@@ -166,6 +168,18 @@ def _rejected(document: dict[str, Any]) -> list[str]:
     return [
         f"{plural(rejected, 'record')} could not be read and {agree(rejected, 'was', 'were')} kept aside, so nothing here "
         f"rests on {agree(rejected, 'it', 'them')}: {told}{more}. Table rejected of the store has each."
+    ]
+
+
+def _differing(document: dict[str, Any]) -> list[str]:
+    """Which of two records of one id is the true one no log tells: the first is kept."""
+    files = sorted({row["path"] for row in document["manifest"]["batches"] if KEPT in (row["note"] or "")})
+    if not files:
+        return []
+    return [
+        f"{plural(len(files), 'file')} {agree(len(files), 'holds', 'hold')} records that differ {KEPT} "
+        f"({', '.join(files[:_MOST])}{', …' if len(files) > _MOST else ''}): this rests on the first of each. The manifest says in what "
+        "they differ: a log may have been altered, or what made the ids did not make them unique."
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from grantlens.ingest.differing import differing, told
 from grantlens.ingest.rows import codes, first_places
 from grantlens.reading.chunk import int_array, numbers_of
 from grantlens.schema import LOGS, TIMES
@@ -94,7 +95,7 @@ class Duplicates:
         self._run(f"INSERT INTO usage_key SELECT hash($token_key, {source}, event_id), {usage_id} FROM {stage}")
 
     def one_of_each_id(self, revocations: pa.Table) -> pa.Table:
-        """Return the first revocation of each id and tenant: the others would be dropped at the end, see `_keep_one_of_each_id`."""
+        """Return the revocations without those of an id whose first is of another time: the end would drop them, see `_keep_one_of_each_id`."""
         import numpy as np
         import pyarrow as pa
 
@@ -104,11 +105,10 @@ class Duplicates:
         if "tenant" in revocations.column_names:
             tenants = codes(revocations["tenant"]).astype(np.int64)
             ids = codes(pa.chunked_array([int_array(ids * (tenants.max() + 1) + tenants)]))
-        first = first_places(ids)
         moments = numbers_of(revocations[TIMES["revocation"]], "int64")
-        another = np.abs(moments - moments[first[ids]]) >= NEAR_US
+        another = np.abs(moments - moments[first_places(ids)[ids]]) >= NEAR_US
         self._left_out += self._accounts.counted(numbers_of(revocations["line_no"], "int64")[another])
-        return revocations.take(int_array(first))
+        return revocations.take(int_array(np.flatnonzero(~another)))
 
     def settle(self) -> None:
         """Drop what is there already, and remember what is new."""
@@ -147,6 +147,7 @@ class Duplicates:
             "SELECT source, tenant, event_id, used_at AS moment FROM usage_row JOIN usage_caller USING (caller_id) "
             "WHERE batch_id < $batch"
         )
+        self._note_differing("usage", "usage_id")
         self._forget("usage", "usage_row", "usage_id")
         self._run("DELETE FROM usage_key WHERE usage_id IN (SELECT row FROM duplicate)")
 
@@ -167,6 +168,7 @@ class Duplicates:
                 f"CREATE OR REPLACE TEMP TABLE mine AS SELECT rowid AS row, batch_id, line_no, {event} {mine} AND hash(source, event_id) IN (FROM doubted)"
             )
         self._tell(f"SELECT {event} {theirs}")
+        self._note_differing(log, "rowid")
         self._forget(log, log, "rowid")
         if log == "revocation":
             self._keep_one_of_each_id()
@@ -213,6 +215,11 @@ class Duplicates:
         near = np.unique(ids[1:][(ids[1:] == ids[:-1]) & (at[1:] - at[:-1] < NEAR_US)])
         column = pa.Array.from_buffers(pa.uint64(), len(near), [None, pa.py_buffer(near)])
         return pa.Table.from_arrays([column], names=["id"])
+
+    def _note_differing(self, log: str, row: str) -> None:
+        """Note in each file how many of its duplicates say something else than the record that is kept."""
+        for batch, records, columns in self._engine.rows(differing(log, row, NEAR_US)):
+            self._accounts.files[batch - self._accounts.batch_id].notes.append(told(log, records, columns))
 
     def _forget(self, log: str, table: str, row: str) -> np.ndarray:
         """Delete the duplicates and take them out of the counts; return how many each file had."""

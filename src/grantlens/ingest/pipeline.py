@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import MalformedJson, quote
 from grantlens.ingest.dictionary import DICTIONARIES, Seen, Unfit, entries_of, places_among
+from grantlens.ingest.differing import differs
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.key import number, place
 from grantlens.ingest.mapper import Mapped, MappedChunk, Mapper, bound
@@ -222,7 +223,7 @@ class Pipeline:
     def _keep(self, staged: Staging, table: pa.Table, lines: Lines) -> None:
         rows = self._count(staged.log, table)
         if "source" not in staged.given:  # else it takes part in what makes an event the same
-            table = first_of_each(table, TIMES[staged.log])
+            table = first_of_each(table, staged.log)
             if staged.log == "revocation":
                 table = self._duplicates.one_of_each_id(table)
             dropped = rows - self.accounts.counted(numbers_of(table["line_no"], "int64"))
@@ -251,21 +252,21 @@ def _true_lines(lines: Lines) -> str:
     return " JOIN chunk_line l ON l.line_no = s.line_no" if lines.shared else ""
 
 
-def first_of_each(table: pa.Table, time: str) -> pa.Table:
-    """Return the rows without those of which an earlier one has id, time and tenant: to write and to delete them takes far longer.
+def first_of_each(table: pa.Table, log: str) -> pa.Table:
+    """Return the rows without those of which an earlier one has id, time and tenant and says the same: to write and to delete them takes far longer.
 
     Parameters
     ----------
     table
         Rows with `event_id` and, if the log says so, `tenant`, in the order of their lines.
-    time
-        The column that holds the event time.
+    log
+        Whose rows they are.
 
     Examples
     --------
     >>> import pyarrow as pa
     >>> times = pa.array([0, 0, 0, 1], pa.timestamp("us"))
-    >>> first_of_each(pa.table({"event_id": ["a", "b", "a", "a"], "used_at": times}), "used_at")["event_id"].to_pylist()
+    >>> first_of_each(pa.table({"event_id": ["a", "b", "a", "a"], "used_at": times}), "usage")["event_id"].to_pylist()
     ['a', 'b', 'a']
     """
     import numpy as np
@@ -274,7 +275,7 @@ def first_of_each(table: pa.Table, time: str) -> pa.Table:
     events = codes(table["event_id"])
     if len(first_places(events)) == len(table):
         return table
-    parts = [events, numbers_of(table[time], "int64")]
+    parts = [events, numbers_of(table[TIMES[log]], "int64")]
     if "tenant" in table.column_names:
         parts.append(codes(table["tenant"]))
     mixed = np.zeros(len(table), np.uint64)
@@ -286,6 +287,8 @@ def first_of_each(table: pa.Table, time: str) -> pa.Table:
     again = before < np.arange(len(table))
     for part in parts:  # equal hashes may be those of different rows
         again &= part == part[before]
+    rows = np.flatnonzero(again)
+    again[rows[differs(table, log, rows, before[rows])]] = False
     return table.take(int_array(np.flatnonzero(~again)))
 
 

@@ -1,0 +1,97 @@
+"""Of two records with one id that say different things the first is kept, and the file of the second says so."""
+
+import pytest
+
+from grantlens.access_review import review
+from grantlens.store import Store
+
+from .oracle import issuance, ndjson, revocation, usage
+
+MAKE = {"usage": usage, "issuance": issuance, "revocation": revocation}
+TIME = {"usage": "used_at", "issuance": "issued_at", "revocation": "revoked_at"}
+
+TOLD = {
+    "usage": [({"outcome": "denied"}, "outcome"), ({"client_id": "x", "target": "/v1/other"}, "client_id and target")],
+    "issuance": [({"scopes": ["Mail.Read", "Mail.Send"]}, "scopes"), ({"outcome": "denied"}, "outcome")],
+    "revocation": [({"client_id": "x"}, "client_id"), ({"target_kind": "grant"}, "target_kind")],
+}
+WHO = {"subject_id": "s", "client_id": "c", "client_name": "Before", "token_id": "t"}
+
+
+def _loaded(tmp_path, log, pair, way):
+    """Load two records of one event in one of the ways in which they may meet; return the counts of the file of the second."""
+    with Store(":memory:") as store:
+        if way == "one file":
+            (batch,) = store.load(ndjson(tmp_path / "a.ndjson", pair)).batches
+            return batch
+        paths = [ndjson(tmp_path / f"{name}.ndjson", [record]) for name, record in zip("ab", pair, strict=True)]
+        if way == "one load":
+            return store.load(*paths).batches[1]
+        store.load(paths[0])
+        return store.load(paths[1]).batches[0]
+
+
+def _differing():
+    return [(log, other, named) for log, cases in TOLD.items() for other, named in cases]
+
+
+@pytest.mark.parametrize("way", ["one file", "one load", "two loads"])
+@pytest.mark.parametrize(("log", "other", "named"), _differing())
+def test_a_duplicate_that_says_something_else_is_told(tmp_path, log, other, named, way):
+    first = MAKE[log](1) | WHO
+    batch = _loaded(tmp_path, log, [first, first | other], way)
+    assert batch["duplicates"] == 1
+    assert batch["note"] == (
+        f"1 {log} duplicate differs in {named} from the record of the same id that was kept: was the log altered, or are ids not unique?"
+    )
+
+
+@pytest.mark.parametrize("way", ["one file", "one load", "two loads"])
+@pytest.mark.parametrize("log", MAKE)
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"client_name": "Renamed"},
+        {"subject_id": None},
+        {"token_id": "hashed-by-another-device"},
+        {"received_at": "2026-03-03T00:00:00Z"},
+        "cut to whole seconds",
+    ],
+)
+def test_what_is_only_left_out_cut_or_hashed_is_no_difference(tmp_path, log, other, way):
+    first = MAKE[log](1) | WHO
+    if other == "cut to whole seconds":
+        first[TIME[log]] = "2026-03-01T00:00:01.9Z"
+        other = {TIME[log]: "2026-03-01T00:00:01Z"}
+    for pair in ([first, first | other], [first | other, first]):
+        batch = _loaded(tmp_path, log, pair, way)
+        assert (batch["duplicates"], batch["note"]) == (1, None)
+
+
+def test_each_duplicate_counts_once_and_each_file_says_its_own(tmp_path):
+    kept = ndjson(tmp_path / "a.ndjson", [*map(usage, range(5)), usage(0, tenant="t")])
+    altered = ndjson(
+        tmp_path / "b.ndjson",
+        [usage(0, status=500), usage(1), usage(2, client_id="x", status=403), usage(9)],
+    )
+    with Store(":memory:") as store:
+        first, second = store.load(kept, altered).batches
+        assert first["note"] is None
+        assert (second["usage"], second["duplicates"]) == (1, 3)
+        assert second["note"].startswith("2 usage duplicates differ in client_id and status from")
+        assert store.engine.rows("SELECT event_id, client_id, status FROM usage WHERE event_id = 'u2'") == [
+            ("u2", "c2", 200)
+        ]
+
+
+def test_a_log_that_was_rewritten_and_loaded_again_is_told_by_the_review(tmp_path):
+    records = [issuance(1), *(usage(n, subject_id="s") for n in range(1, 8))]
+    path = ndjson(tmp_path / "audit.ndjson", records)
+    with Store(":memory:") as store:
+        store.load(path)
+        assert not [line for line in review(store).document["limitations"] if "differ" in line]
+        ndjson(path, [*records[:3], usage(3, subject_id="somebody else"), *records[4:]])
+        store.load(path)
+        (line,) = [line for line in review(store).document["limitations"] if "differ" in line]
+        assert "1 file holds records that differ from the record of the same id that was kept" in line
+        assert str(path) in line
