@@ -64,6 +64,25 @@ def test_calls_that_rested_on_what_had_been_taken_away_are_told(world):
     assert not any("taken away" in line for line in answered(world(*CALLS, taken))[1]["What have they done?"]["lines"])
 
 
+def test_where_nobody_says_how_a_server_checks_tokens_the_file_that_says_it_is_named(world, tmp_path):
+    after = [use(f"04 08:0{minute}", "GET /v1/messages/7", "t1", server=f"{minute}.example") for minute in (1, 2)]
+    store = world(*CALLS, revoked("03 08:00", "token", token_id="t1"), *after)
+    told = (
+        "Use after a revocation is undecided at 2 servers, for no file says how they check tokens: "
+        "grantlens server draft begins one."
+    )
+    assert told in answered(store)[1]["How does access end?"]["lines"]
+    file = tmp_path / "servers.toml"
+    said = '[[server]]\nresource_server = "{}.example"\nvalidation = "introspection"\n'
+    file.write_text(said.format(1))
+    store.add(gl.Servers.read(file))
+    one = told.replace("2 servers, for no file says how they check", "1 server, for no file says how it checks")
+    assert one in answered(store)[1]["How does access end?"]["lines"]
+    file.write_text(said.format(1) + said.format(2))
+    store.add(gl.Servers.read(file))
+    assert not any("server draft" in line for line in answered(store)[1]["How does access end?"]["lines"])
+
+
 def test_calls_with_access_that_had_ended_are_calls_that_succeeded(world):
     ended = revoked("01 12:00", "grant")
     document, answers = answered(world(*CALLS, ended, use("02 09:00", "GET /v1/messages/7")))

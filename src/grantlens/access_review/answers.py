@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from grantlens.access_review.revocations import NONE_ENDED
+from grantlens.access_review.server_draft import waits
 from grantlens.wording import agree, listed, number, plural, share
 
 _MOST = 3
@@ -155,7 +156,7 @@ def _judged(judged: int, by: str, count: int, where: str) -> str:
 
 
 def _endings(document: dict[str, Any]) -> dict[str, Any]:
-    lines = [*_effects(document), *_ends_of_grants(document), *_decisions(document)]
+    lines = [*_effects(document), *_waiting(document), *_ends_of_grants(document), *_decisions(document)]
     count = len(document["revocations"])
     if not count and NONE_ENDED in (document["lag"]["why_empty"] or ""):
         lines.insert(0, document["lag"]["why_empty"])
@@ -176,6 +177,17 @@ def _effects(document: dict[str, Any]) -> list[str]:
     ]
     parts = [text for held, text in told if held]
     return ["; ".join(parts) + "."] if parts else []
+
+
+def _waiting(document: dict[str, Any]) -> list[str]:
+    late = [row for row in document["findings"] if row["rule"] == "REV-1" and row["resource_server"]]
+    servers = {row["resource_server"] for row in late if waits(row)}
+    if not servers:
+        return []
+    return [
+        f"Use after a revocation is undecided at {plural(len(servers), 'server')}, for no file says how "
+        f"{agree(len(servers), 'it checks', 'they check')} tokens: grantlens server draft begins one."
+    ]
 
 
 def _ends_of_grants(document: dict[str, Any]) -> list[str]:

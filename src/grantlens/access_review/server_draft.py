@@ -88,15 +88,15 @@ def server_draft(
     if not called:
         return ""
     used = detect.run(view, "REV-1")["REV-1"].to_dicts()
-    waiting = Counter(
-        finding["resource_server"]
-        for finding in used
-        if finding["verdict"] == "indeterminate"
-        and finding["detail"]["uses_after"]
-        and finding["detail"]["allowed_s"] is None
-    )
+    waiting = Counter(finding["resource_server"] for finding in used if waits(finding))
     called.sort(key=lambda server: (-waiting[server["resource_server"]], -server["calls"], server["resource_server"]))
     return "\n".join([_HEAD, *(_entry(server, waiting[server["resource_server"]]) for server in called)])
+
+
+def waits(finding: Mapping[str, Any]) -> bool:
+    """True if a finding of REV-1 is undecided because nobody says how the server checks tokens."""
+    detail = finding["detail"]
+    return finding["verdict"] == "indeterminate" and detail["uses_after"] > 0 and detail["allowed_s"] is None
 
 
 def _entry(server: Mapping[str, Any], waiting: int) -> str:
