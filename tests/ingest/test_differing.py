@@ -1,6 +1,10 @@
 """Of two records with one id that say different things the first is kept, and the file of the second says so."""
 
+import re
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from grantlens.access_review import review
 from grantlens.store import Store
@@ -95,3 +99,37 @@ def test_a_log_that_was_rewritten_and_loaded_again_is_told_by_the_review(tmp_pat
         (line,) = [line for line in review(store).document["limitations"] if "differ" in line]
         assert "1 file holds records that differ from the record of the same id that was kept" in line
         assert str(path) in line
+
+
+SAID = st.fixed_dictionaries(
+    {
+        "number": st.integers(0, 3),
+        "client_id": st.sampled_from([None, "c", "d"]),
+        "outcome": st.sampled_from(["success", "denied"]),
+        "ip": st.sampled_from([None, "192.0.2.1", "192.0.2.2"]),
+    }
+)
+
+
+@pytest.mark.parametrize("log", ["usage", "issuance"])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=st.lists(st.lists(SAID, min_size=1, max_size=5), min_size=1, max_size=3), at_once=st.booleans())
+def test_as_plain_python_tells_it(tmp_path, log, files, at_once):
+    kept: dict[int, dict] = {}
+    told: list[tuple[int, set]] = []
+    for file in files:
+        differing = [
+            {name for name in said if None not in (said[name], kept[said["number"]][name]) and said[name] != kept[said["number"]][name]}
+            for said in file
+            if kept.setdefault(said["number"], said) is not said
+        ]  # fmt: skip
+        told.append((sum(map(bool, differing)), set().union(*differing)))
+    paths = [
+        ndjson(tmp_path / f"{nth}.ndjson", [MAKE[log](**said) | {"user_agent": str(nth)} for said in file])
+        for nth, file in enumerate(files)
+    ]
+    with Store(":memory:") as store:
+        batches = store.load(*paths).batches if at_once else [store.load(path).batches[0] for path in paths]
+    for batch, (records, columns) in zip(batches, told, strict=True):
+        named = re.fullmatch(rf"(\d+) {log} duplicates? differs? in (.*) from the record of .*", batch["note"] or "")
+        assert (records, columns) == ((int(named[1]), set(re.split(" and |, ", named[2]))) if named else (0, set()))
