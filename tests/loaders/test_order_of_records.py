@@ -215,12 +215,46 @@ def test_two_pieces_of_a_file_show_what_it_shows(covered, service):
         assert whole == sorted(each for each in expected if each[-1] == "whole")
 
 
+def alert(record):
+    return test_siem.ALERT | {"data": {}, "full_log": json.dumps(record)}
+
+
+def archived(record):
+    return {name: value for name, value in alert(record).items() if name != "rule"}
+
+
+def searched(records):
+    """Write one answer of an index."""
+    return [{"took": 3, "hits": {"total": {"value": len(records)}, "hits": [{"_source": each} for each in records]}}]
+
+
 def test_alerts_show_nothing_whatever_stands_behind_the_first_of_them(covered):
     records, _ = microsoft_entra()
-    alerts = [test_siem.ALERT | {"data": {}, "full_log": json.dumps(record)} for record in records]
-    found = covered(alerts)
+    found = covered([*map(alert, records)])
     assert {log for log, *_ in found} == {"issuance", "usage", "revocation"}
     assert {how for *_, how in found} == {"in part"}
+
+
+@pytest.mark.parametrize("loader", test_siem.RECORDS)
+def test_an_archive_shows_what_its_records_show_and_alerts_nothing(covered, loader):
+    records = test_siem.RECORDS[loader]
+    assert covered([*map(archived, records)]) == covered(records)
+    assert {how for *_, how in covered([*map(alert, records)])} == {"in part"}
+
+
+@pytest.mark.parametrize("written", [list, searched])
+def test_alerts_beside_an_archive_show_nothing_before_and_after_it(covered, written):
+    """An index keeps alerts for longer than archives, and a search may find both: of the other days it has no more than the alerts."""
+    records = [
+        test_github.token_event(
+            "personal_access_token.create", number=n, at=round(at(n).timestamp() * 1000), token_id=n
+        )
+        for n in range(0, 120, 2)
+    ]
+    kept = [archived(each) if 40 <= 2 * n <= 60 else alert(each) for n, each in enumerate(records)]
+    expected = [stretch("issuance", 40, 60), stretch("revocation", 40, 60), stretch("issuance", 0, 118, whole=False)]
+    for order in (kept, kept[::-1], [*kept[25:], *kept[:25]]):
+        assert covered(written(order)) == sorted(expected)
 
 
 def test_a_minute_in_which_calls_begin_is_counted_on_both_sides(covered):

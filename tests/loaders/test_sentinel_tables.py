@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantlens.loaders import loaders
 from grantlens.loaders.console import as_event
-from grantlens.loaders.siem import in_utc, taking_out
+from grantlens.loaders.siem import in_utc, is_chosen
 from grantlens.store import Store
 from tests.loaders import test_aws_cloudtrail, test_gcp_audit, test_okta, test_onelogin
 from tests.loaders.damage import VALUES, assert_all_accounted_for, lists_of_damaged
@@ -327,10 +326,8 @@ def test_a_request_that_was_cut_off_does_not_act_on_its_caller(load):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_shows_what_the_log_shows(table):
-    loader, records, as_row = TABLES[table]
-    known = loaders()[loader]
-    fitted = known.fitted(records)
-    assert taking_out(fitted, known.recognise, [as_row(each) for each in records]).carries == fitted.carries
+    _, records, as_row = TABLES[table]
+    assert not any(is_chosen(as_row(each)) for each in records)
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from grantlens.explain.explanation import explain
 from grantlens.loaders import loaders
-from grantlens.loaders.siem import in_utc, layers, taking_out, within
+from grantlens.loaders.siem import in_utc, is_chosen, layers, within
 from tests.loaders import (
     test_auth0,
     test_aws_cloudtrail,
@@ -283,23 +283,11 @@ def test_a_loader_that_is_named_takes_its_own_out_of_others(load, bare):
     assert same(bare["github"], loaded)
 
 
-def test_of_alerts_a_silence_says_nothing():
-    """A rule fired on these and on nothing else; archives hold the rest, too."""
-    github = loaders()["github"]
-    alerts = [
-        WRAPS[wrap](record) for wrap in ("Wazuh, alert", "Wazuh, hit of its index") for record in RECORDS["github"]
-    ]
-    archive = [{name: value for name, value in alert.items() if name != "rule"} for alert in alerts[:3]]
-    sent = [*map(WRAPS["Splunk, sent"], RECORDS["github"])]
-    assert github.carries
-    for sample, carried in (
-        (alerts, ()),
-        (archive, github.carries),
-        ([*alerts, *archive], github.carries),
-        ([WRAPS["Defender, streamed"](record) for record in TOKENS], ()),
-        (sent, github.carries),
-    ):
-        assert taking_out(github, github.recognise, sample).carries == carried
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_what_a_rule_or_a_service_chose_is_told(wrap):
+    """A rule fired on an alert and on nothing else; what was only sent or kept nobody chose."""
+    of_choice = wrap.startswith(("Wazuh, alert", "Wazuh, line", "Wazuh, no", "Wazuh, hit", "Defender"))
+    assert {is_chosen(WRAPS[wrap](record)) for record in TOKENS} == {of_choice}
 
 
 def test_explain_shows_what_was_read_inside(tmp_path):

@@ -33,7 +33,7 @@ from grantlens.ingest.rejection import rejected
 from grantlens.ingest.rows import Rows, distinct
 from grantlens.ingest.unknown_keys import unknown_keys
 from grantlens.ingest.workbench import Workbench
-from grantlens.loaders.loader import TOLD_TENANT
+from grantlens.loaders.loader import CHOSEN, TOLD_TENANT
 from grantlens.reading.chunk import Chunk, Lines, int_array, numbers_of
 from grantlens.schema import LOGS
 
@@ -197,8 +197,10 @@ class Mapper:
         if not logs_by:
             return None
         tenant = f"coalesce(tenant::VARCHAR, ${TOLD_TENANT})" if TOLD_TENANT in loader.parameters else "tenant::VARCHAR"
+        unchosen = f" SEMI JOIN (FROM chunk_line WHERE NOT ends_with(line, '{CHOSEN}')) USING (line_no)"
+        of = unchosen if loader.marks_chosen else ""
         moments = " UNION ALL ".join(
-            f"SELECT {number('line_no')} AS file, {tenant} AS tenant, unnest({logs}) AS log, happened_at FROM ({with_steps(loader, select, kept=kept)})"
+            f"SELECT {number('line_no')} AS file, {tenant} AS tenant, unnest({logs}) AS log, happened_at FROM ({with_steps(loader, select, kept=kept)}){of}"
             for select, logs in logs_by.items()
         )
         sql = f"SELECT file, tenant, log, min(happened_at) AS since, max(happened_at) AS until FROM ({moments}) WHERE happened_at {TELLABLE} GROUP BY ALL"

@@ -19,6 +19,9 @@ FILE_NUMBER = f"(1 + (line_no >> {PLACE_BITS}))"
 TOLD_TENANT = "told_tenant"
 """Parameter that holds the tenant which the user named for records that name none."""
 
+CHOSEN = " "
+"""Stands behind the text of a record that something chose, such as a rule that makes alerts: blanks there mean nothing to any reader."""
+
 STRENGTHS = ("token", "session", "grant", "client and subject", "none")
 """How surely two rows belong together, from the very token to not at all."""
 
@@ -113,6 +116,8 @@ class Loader:
     """Of a log that it carries only where it holds certain records: a SELECT of (line_no, tenant, happened_at) of these, which may leave no row.
     The log is covered from the first of them to the last, in each tenant of a file, and shown in part before and after. Empty for usage where
     each call is such a record: so that a loader that gives nothing else is read the fast way."""
+    marks_chosen: bool = False
+    """Records that something chose, and that show no log for that reason, end in `CHOSEN`."""
     covered: str | None = None
     """What a file says of itself, in place of that: a JSON list (`COVERED`) of the logs that it holds whole, each from a time until another."""
     glance: str = ""
@@ -191,10 +196,6 @@ class Loader:
     def fitted(self, sample: Sequence[Mapping]) -> "Loader":
         """Return the loader as it fits the first records of a file: `fields` and `steps` may differ, and `carries` with its `shown_by`."""
         return self.dialect(sample) if self.dialect else self
-
-    def showing_nothing(self) -> "Loader":
-        """Return the loader for records that somebody chose: their silence says nothing."""
-        return replace(self, carries=(), otherwise=self.otherwise and self.otherwise.showing_nothing())
 
     def configured(self, settings: Settings) -> "Loader":
         """Return the loader as it fits what the user said of the log."""

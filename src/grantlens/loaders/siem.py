@@ -17,7 +17,8 @@ from grantlens.errors import LoadError
 from grantlens.loaders.console import as_event, is_asked_for
 from grantlens.loaders.envelope import answer, held, is_queried
 from grantlens.loaders.line_header import without_header
-from grantlens.loaders.loader import Loader
+from grantlens.loaders.loader import CHOSEN, Loader
+from grantlens.schema import TIMES
 
 DEPTH = 5
 """Records that may stand inside each other: a hit holds an alert, that the line that was sent, and that the record."""
@@ -151,11 +152,27 @@ def _is_row(record: Mapping) -> bool:
     return "RawEventData" in (streamed if isinstance(streamed, Mapping) else record)
 
 
-def _is_chosen(record: Mapping) -> bool:
-    """Tell what is not all of a log: an alert of Wazuh, on which a rule fired, what Defender took up of a service, and what a query asked for."""
-    if _is_row(record) or is_asked_for(record) or is_queried(record):
-        return True
-    return bool(record.keys() & {"agent", "manager"}) and isinstance(record.get("rule"), Mapping)
+def is_chosen(record: Mapping) -> bool:
+    """Tell what is not all of a log: an alert of Wazuh, on which a rule fired, what Defender took up of a service, and what a query asked for.
+
+    Examples
+    --------
+    >>> archived = {"agent": {}, "decoder": {}, "full_log": '{"action": "team.create"}'}
+    >>> is_chosen(archived | {"rule": {"level": 3}}), is_chosen(archived)
+    (True, False)
+    """
+    return _chose(record, [*layers(record)])
+
+
+def _chose(outer: Mapping, found: Sequence[Mapping]) -> bool:
+    """Tell it of a record and its layers; the innermost is what was chosen."""
+    return any(
+        (isinstance(each.get("rule"), Mapping) and ("agent" in each or "manager" in each))
+        or _is_row(each)
+        or is_asked_for(each)
+        or is_queried(each)
+        for each in (outer, *found[1:-1])
+    )
 
 
 def _object(value: object) -> Mapping | None:
@@ -200,9 +217,13 @@ class Inside:
         return self.knows([self.of([*layers(outer)]) for outer in sample])
 
     def text(self, line: str) -> str:
-        """Return the record of a line, or the line where it is no JSON."""
+        """Return the record of a line, or the line where it is no JSON; behind one that something chose stands the mark of that."""
         outer = _object(line)
-        return line if outer is None else json.dumps(self.of([*layers(outer, self.zone)]), separators=(",", ":"))
+        if outer is None:
+            return line
+        found = [*layers(outer, self.zone)]
+        text = json.dumps(self.of(found), separators=(",", ":"))
+        return text + CHOSEN if _chose(outer, found) or is_queried({"line": line}) else text
 
     def knows(self, sample: Sequence[Mapping]) -> bool:
         """True if most of these records are known as they stand."""
@@ -220,19 +241,26 @@ class _Decode:
 
     def __call__(self, line: str) -> str:
         text = self.inside.text(line)
-        return text if self.decode is None or (self.keeps_json and text.startswith("{")) else self.decode(text)
+        if self.decode is None or (self.keeps_json and text.startswith("{")):
+            return text
+        return self.decode(text.removesuffix(CHOSEN)) + text[len(text.removesuffix(CHOSEN)) :]
 
 
 @dataclass(frozen=True)
 class _Split:
     inside: Inside
-    split: Callable[[str], Iterable[str]] | None
+    split: Callable[[str], Iterable[str]]
 
     def __call__(self, text: str) -> Iterator[str]:
-        answer = _object(text)
-        for hit in [text] if answer is None else map(json.dumps, hits(answer)):
+        for hit in _hits(text):
             inner = self.inside.text(hit)
-            yield from [inner] if self.split is None else self.split(inner)
+            bare = inner.removesuffix(CHOSEN)
+            yield from (each + inner[len(bare) :] for each in self.split(bare))
+
+
+def _hits(text: str) -> Iterable[str]:
+    answer = _object(text)
+    return [text] if answer is None else map(json.dumps, hits(answer))
 
 
 def _require(zone: str | None, column: str) -> None:
@@ -299,7 +327,8 @@ def taking_out(
 ) -> Loader:
     """Return a loader that takes each record out of that of a SIEM first.
 
-    Where something chose them, as the rules do that make alerts, a silence says nothing: what was not chosen is not there.
+    Where something chose it, as the rules do that make alerts, a silence says nothing: what was not chosen is not there. An archive holds
+    the rest too, so that logs are shown from the first record that nothing chose to the last.
 
     Parameters
     ----------
@@ -323,8 +352,28 @@ def taking_out(
         loader = replace(loader, parameters={**loader.parameters, "zone": zone})
     inside = Inside(known, zone if local is not None else None)
     outer = [hit for record in sample for hit in hits(record) if isinstance(hit, Mapping)]
-    chosen = all(any(map(_is_chosen, (record, *layers(record)))) for record in outer)
-    loader = replace(loader.showing_nothing() if chosen else loader, recognise=inside)
-    if loader.split or any(hits(record) != [record] for record in sample):
+    # Rows of a native file are of the sources that they name: what shows these is not told record by record.
+    if loader.name != "native":
+        loader = _shown_by_records(loader)
+    elif any(map(is_chosen, outer)):
+        loader = replace(loader, carries=(), otherwise=None)
+    loader = replace(loader, recognise=inside)
+    if loader.split:
         return replace(loader, split=_Split(inside, loader.split))
-    return replace(loader, decode=_Decode(inside, loader.decode, loader.keeps_json), keeps_json=False)
+    loader = replace(loader, decode=_Decode(inside, loader.decode, loader.keeps_json), keeps_json=False)
+    return replace(loader, split=_hits) if any(hits(record) != [record] for record in sample) else loader
+
+
+def _shown_by_records(loader: Loader) -> Loader:
+    """Return a loader of which single records show the logs that it carries, since those that something chose show none."""
+    rows = [_rows(select, TIMES[log]) for log in TIMES if (select := getattr(loader, log))]
+    shown_by = {log: loader.shown_by.get(log) or " UNION ALL ".join(rows) for log in loader.carries}
+    otherwise = loader.otherwise and _shown_by_records(loader.otherwise)
+    return replace(loader, shown_by=shown_by, marks_chosen=True, otherwise=otherwise)
+
+
+def _rows(select: str, time: str) -> str:
+    """Return when and of whom the rows of a SELECT are, which may name no tenant."""
+    return f"""
+        SELECT line_no, tenant, TRY_CAST({time} AS TIMESTAMPTZ) AS happened_at
+        FROM (SELECT NULL::VARCHAR AS tenant WHERE false UNION ALL BY NAME ({select}))"""
