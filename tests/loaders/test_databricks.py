@@ -550,6 +550,34 @@ def test_what_a_notebook_or_job_does_by_itself_uses_no_token_of_a_person(load):
     assert (by_token["token_id"], by_token["client_id"], by_token["subject_id"]) == ("t1", OWNER, OWNER)
 
 
+def test_an_app_that_shows_an_oauth_token_to_a_workspace_uses_it_as_one_at_the_account(load):
+    account, workspace = load(
+        [
+            event(f"{plane}InHouseOAuthClientAuthentication", id=plane, user=OWNER, client_id="app-1")
+            for plane in ("account", "workspace")
+        ]
+    ).rows["usage"]
+    assert (workspace["client_id"], workspace["subject_id"], workspace["outcome"]) == ("app-1", OWNER, "success")
+    assert workspace["operation"] == "accounts.workspaceInHouseOAuthClientAuthentication"
+    assert (account["client_id"], account["subject_id"]) == ("app-1", OWNER)
+
+
+@pytest.mark.parametrize("email", [None, "", "unknown"])
+@pytest.mark.parametrize("shape", [lambda record: record, as_table])
+def test_a_service_principal_without_an_address_is_known_by_its_name(load, shape, email):
+    used = event("oidcTokenAuthorization", client_id=ROBOT)
+    used["userIdentity"] = {"email": email, "subjectName": ROBOT}
+    used = shape(used)
+    if "user_identity" in used:
+        used["user_identity"] = {"email": email, "subject_name": ROBOT}
+    row = load([used]).one("usage")
+    assert (row["client_id"], row["subject_id"]) == (ROBOT, ROBOT)
+
+
+def test_unknown_is_nobody(load):
+    assert load([event("oidcTokenAuthorization", who="unknown")]).one("usage")["subject_id"] is None
+
+
 def test_azure_without_a_response_is_rejected_like_any_other(load):
     sent = as_azure(event("tokenLogin", status=None))
     assert [row["reason"] for row in load([sent]).rejected] == ["response.statusCode is missing"]

@@ -16,7 +16,8 @@ What the mapping decides, and why:
   itself and issues to nobody. It is a use for the person, by no client and with no token of theirs (by Databricks' published detections).
 - A temporary credential is exchanged for the caller's own right; its audience is the table, volume, path or credential. Where the system table says that
   it was the right of another (`identity_metadata`, `run_as` beside `run_by`: a group whose compute it was, a role, whom a job runs as), that is kept as a
-  detail. The caller stays the subject: what a group or role permits ends for who leaves. `run_by` is who called where no e-mail is told.
+  detail. The caller stays the subject: what a group or role permits ends for who leaves. `run_by` is who called where no e-mail is told, else the
+  name of the subject: a service principal has no address, and `unknown` stands for none.
 - An event of the account (`workspaceId` 0) has the account for a tenant. A person or app integration that ends there ends in all of its workspaces: that
   end names no tenant.
 - Expired tokens that are cleared away (`garbageCollectDbToken`) are seldom named: ignored then.
@@ -47,7 +48,7 @@ _FIELDS = f"""{{
     "serviceName": "VARCHAR", "service_name": "VARCHAR", "actionName": "VARCHAR", "action_name": "VARCHAR",
     "event_id": "VARCHAR", "requestId": "VARCHAR", "request_id": "VARCHAR",
     "workspaceId": "VARCHAR", "workspace_id": "VARCHAR", "accountId": "VARCHAR", "account_id": "VARCHAR",
-    "userIdentity": {{"email": "VARCHAR"}}, "user_identity": {{"email": "VARCHAR"}},
+    "userIdentity": {{"email": "VARCHAR", "subjectName": "VARCHAR"}}, "user_identity": {{"email": "VARCHAR", "subject_name": "VARCHAR"}},
     "identity_metadata": {{"run_by": "VARCHAR", "run_as": "VARCHAR"}},
     "sourceIPAddress": "VARCHAR", "source_ip_address": "VARCHAR", "userAgent": "VARCHAR", "user_agent": "VARCHAR",
     "response": {{"statusCode": "VARCHAR", "status_code": "VARCHAR"}},
@@ -132,7 +133,7 @@ FROM (
                 WHEN action IN ('createRecipient', 'rotateRecipientToken') THEN 'issue recipient'
                 WHEN service = 'servicePrincipalCredentials' AND action = 'create' THEN 'issue secret'
                 WHEN action IN ('tokenLogin', 'oidcTokenAuthorization', 'aadTokenLogin', 'accountInHouseOAuthClientAuthentication',
-                                'IpAccessDenied') THEN 'use'
+                                'workspaceInHouseOAuthClientAuthentication', 'IpAccessDenied') THEN 'use'
                 WHEN starts_with(action, 'deltaSharing') THEN 'use share'
                 WHEN action IN ('revokeDbToken', 'garbageCollectDbToken') THEN 'end token'
                 WHEN action = 'deleteRecipient' THEN 'end recipient'
@@ -173,8 +174,10 @@ SELECT line_no, service, action, meaning, happened_at, {_moment("e.p_parse_time"
             WHEN meaning IN ('end user', 'enable user') THEN nullif(p.targetUserName, '') END AS ended
 FROM (
     SELECT *, TRY_CAST(coalesce(e.response.statusCode, e.response.status_code) AS INTEGER) AS status,
+           coalesce(e.userIdentity.email, e.user_identity.email) AS email,
            nullif(e.identity_metadata.run_by, '') AS run_by, nullif(e.identity_metadata.run_as, '') AS run_as,
-           coalesce(nullif(coalesce(e.userIdentity.email, e.user_identity.email), ''), run_by) AS actor,
+           coalesce(CASE WHEN email NOT IN ('', 'unknown') THEN email END, run_by,
+                    nullif(coalesce(e.userIdentity.subjectName, e.user_identity.subject_name), '')) AS actor,
            CASE WHEN e.actionName IS NULL THEN e.request_params ELSE e.requestParams END AS p
     FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event WHERE meaning IS NOT NULL AND happened_at IS NOT NULL)
 )
@@ -285,7 +288,7 @@ WHERE outcome IS NULL
 LOADER = with_envelopes(
     Loader(
         name="databricks",
-        version=7,
+        version=8,
         title="Databricks audit log",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
