@@ -12,7 +12,8 @@ What the mapping decides, and why:
   made it, but its making does not tell whose it is: that key passes for the person's. Whose key it is that a key makes is not said.
 - A service account is a grant by its own id, and so are the calls of its keys: they end with it, though no record tells which keys are its own.
 - `api_key.updated` gives the scopes that hold from then on, and not which were there before: a change.
-- `service_account.deleted` and `user.deleted` end everything below them. The log names no organisation.
+- `service_account.deleted` and `user.deleted` end everything below them. The log names no organisation. That `user.deleted` may be of one project is not
+  ruled out: a project as the tenant of that end alone would hide it where `--tenant` names the organisation.
 - A workload identity mapping lets workloads of another provider act as a service account: a grant, by the id of the mapping.
   Which account, its deletion says for sure. That the provider itself is deleted names none of its mappings: ignored by name.
 - Events of a tenant (`tenant.*`: admin keys, tokens, sessions) are ignored by name: OpenAI's library types their names only.
