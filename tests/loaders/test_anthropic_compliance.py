@@ -321,6 +321,50 @@ def test_a_credential_of_the_agent_proxy_ends_when_it_is_replaced_or_deleted(loa
     ]
 
 
+def test_a_credential_that_a_teammate_submitted_ends_when_an_owner_rejects_it(load):
+    proxy = "ccr_agent_proxy_"
+    loaded = load(
+        [
+            activity(f"{proxy}credential_created", credential_id="apc_1", profile_id="capp_1"),
+            activity(f"{proxy}provisioning_link_submitted", number=2, seconds=1, credential_id="apc_1", link_id="l_1"),
+            activity(
+                f"{proxy}provisioning_credential_rejected", number=3, seconds=9, credential_id="apc_1", link_id="l_1"
+            ),
+        ]
+    )
+    ended = loaded.one("revocation")
+    assert (ended["kind"], ended["target_kind"], ended["token_id"]) == ("revoke", "credential", "apc_1")
+    assert loaded.one("issuance")["token_id"] == "apc_1"
+
+
+def test_a_connector_token_lives_until_the_tunnel_gets_another_or_is_archived(tmp_path):
+    """What each end covers, as Anthropic's pages on rotating and on archiving a tunnel say."""
+    log = [
+        activity("tunnel_created", tunnel_id="tnl_1", tunnel_token_id="tt_1"),
+        activity("tunnel_created", number=2, tunnel_id="tnl_2", tunnel_token_id="tt_9"),
+        activity("tunnel_token_rotated", number=3, seconds=60, tunnel_id="tnl_1", tunnel_token_id="tt_2"),
+        activity("tunnel_archived", number=4, seconds=120, tunnel_id="tnl_1"),
+    ]
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(log))
+    with Store(":memory:") as store:
+        store.load(path)
+        covered = store.sql(
+            "SELECT revocation_event, token_id FROM covered_token WHERE token_id IS NOT NULL ORDER BY ALL"
+        )
+        assert [tuple(row.values()) for row in covered.to_pylist()] == [
+            ("activity_3", "tt_1"),
+            ("activity_4", "tt_1"),
+            ("activity_4", "tt_2"),
+        ]
+        kinds = store.sql("SELECT kind, client_id FROM issuance ORDER BY event_id").to_pylist()
+        assert [tuple(row.values()) for row in kinds] == [("token", "tnl_1"), ("token", "tnl_2"), ("refresh", "tnl_1")]
+
+
+def test_a_tunnel_that_came_without_a_token_gave_nothing_yet(load):
+    assert load([activity("tunnel_created", tunnel_id="tnl_1")]).ignored == {"tunnel that came without a token": 1}
+
+
 def test_access_of_claude_code_that_is_not_read_is_named(load):
     kinds = ("ccr_agent_slack_access_scope_created", "github_app_installation_linked", "github_token_import")
     loaded = load([activity(kind, number=number) for number, kind in enumerate(kinds)])

@@ -16,6 +16,8 @@ What the mapping decides, and why:
 - A key that makes a key is the parent of it.
 - What the agent proxy of Claude Code sends to other services for its sessions (`ccr_agent_proxy_credential_...`) is a credential of the profile that it
   belongs to, which is the client. Replaced, it has a new id, and the one that it had has ended. Its secret is another service's: it comes of no key.
+- A tunnel to MCP servers is the client of its connector token, which ends with it. A rotation names the new one alone: it ends what the tunnel got before.
+  The tokens for the management of tunnels name no tunnel.
 - A workload that exchanges a token of its own issuer for credentials (`platform_federated_authentication`) does so for the service account that
   it asked for; the token that it presented is the parent, by its `jti`. `status.outcome` says whether it got any. The federation rule that
   lets it is the grant, which begins when the rule is made and ends when it is archived.
@@ -54,7 +56,7 @@ _FIELDS = """{
     "id": "VARCHAR", "type": "VARCHAR", "created_at": "VARCHAR", "TimeGenerated": "VARCHAR", "p_parse_time": "VARCHAR",
     "organization_id": "VARCHAR", "organization_uuid": "VARCHAR", "actor": "VARCHAR",
     "api_key_id": "VARCHAR", "admin_api_key_id": "VARCHAR", "service_key_id": "VARCHAR", "token_id": "VARCHAR",
-    "tunnel_token_id": "VARCHAR", "token_name": "VARCHAR", "api_key_name": "VARCHAR", "scopes": "VARCHAR",
+    "tunnel_id": "VARCHAR", "tunnel_token_id": "VARCHAR", "token_name": "VARCHAR", "api_key_name": "VARCHAR", "scopes": "VARCHAR",
     "grant_type": "VARCHAR", "integration_type": "VARCHAR", "integration_id": "VARCHAR", "mcp_server_id": "VARCHAR", "mcp_server_name": "VARCHAR",
     "ghe_configuration_id": "VARCHAR", "service_account_id": "VARCHAR", "user_id": "VARCHAR", "account_id": "VARCHAR",
     "service_name": "VARCHAR", "key_name": "VARCHAR", "updates": "VARCHAR",
@@ -84,6 +86,7 @@ _KINDS = {
     ),
     "exchange": ("platform_federated_authentication",),
     "token": ("environment_token_minted", "tunnel_token_minted"),
+    "tunnel": ("tunnel_created",),
     "refresh": ("tunnel_token_rotated",),
     "change": ("admin_api_key_updated", "scoped_api_key_updated", "platform_api_key_updated"),
     "service": ("service_created", "platform_service_account_created"),
@@ -96,13 +99,14 @@ _KINDS = {
     "key end": (
         "admin_api_key_deleted", "scoped_api_key_deleted", "service_key_revoked", "environment_token_revoked",
         "tunnel_token_revoked", "claude_code_credential_revoked", "ccr_agent_proxy_credential_deleted",
+        "ccr_agent_proxy_provisioning_credential_rejected",
     ),
     "own end": ("integration_user_disconnected", "ghe_user_disconnected"),
     "integration end": ("claude_gdrive_integration_deleted", "claude_github_integration_deleted"),
     "client end": (
         "mcp_server_deleted",
         "platform_service_account_archived", "service_deleted", "platform_oauth_app_revoked", "ghe_configuration_deleted",
-        "gitlab_configuration_deleted", "slack_workspace_claim_revoked", "ccr_agent_proxy_profile_deleted",
+        "gitlab_configuration_deleted", "slack_workspace_claim_revoked", "ccr_agent_proxy_profile_deleted", "tunnel_archived",
     ),
     "person end": ("org_user_deleted", "org_user_left", "account_deleted", "scim_user_deleted"),
     "rule end": ("platform_federation_rule_archived",),
@@ -117,6 +121,7 @@ _EVENT = f"""
 SELECT line_no, e.type AS type,
        CASE WHEN e.type = 'platform_service_account_updated' AND {_SWITCHED_OFF} THEN 'client end'
             WHEN known = 'change' AND {_SWITCHED_OFF} THEN 'key end'
+            WHEN known = 'tunnel' THEN CASE WHEN line ->> '$.tunnel_token_id' <> '' THEN 'token' END
             ELSE known END AS meaning,
        contains(actor, 'api_actor') OR contains(actor, 'admin_api_key_actor') OR contains(actor, 'service_account_actor')
            OR contains(actor, 'federated_') AS by_machine,
@@ -150,6 +155,7 @@ SELECT *,
        starts_with(type, 'service_') OR starts_with(type, 'claude_code_runner_') OR meaning = 'service' AS of_service,
        CASE WHEN meaning = 'exchange' THEN exchanged.requested_service_account_id
             WHEN of_proxy THEN profile_id
+            WHEN starts_with(type, 'tunnel_') THEN tunnel_id
             WHEN type = 'platform_oauth_app_revoked' THEN oauth_app_id
             WHEN meaning IN ('own consent', 'own end') OR type LIKE 'ghe@_configuration@_%' ESCAPE '@'
             THEN coalesce(integration_type, ghe_configuration_id)
@@ -224,19 +230,21 @@ SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at, tenant,
               OR type = 'service_deleted' THEN 'disable' ELSE 'revoke' END AS kind,
        'success' AS outcome,
        CASE meaning WHEN 'key end' THEN 'credential' WHEN 'credential' THEN 'credential' WHEN 'own end' THEN 'grant' WHEN 'rule end' THEN 'grant'
+                    WHEN 'refresh' THEN 'policy'
                     WHEN 'integration end' THEN 'grant' WHEN 'client end' THEN 'client' WHEN 'person end' THEN 'subject' ELSE 'session' END AS target_kind,
        CASE meaning WHEN 'key end' THEN named WHEN 'credential' THEN previous_credential_id END AS token_id,
        CASE meaning WHEN 'integration end' THEN integration_id ELSE federation_rule_id END AS grant_id,
        client_id,
        CASE WHEN meaning IN ('own end', 'client end', 'integration end') THEN coalesce(mcp_server_name, client_id) END AS client_name,
        person AS subject_id,
+       CASE WHEN meaning = 'refresh' THEN happened_at END AS issued_before,
        CASE WHEN by_machine THEN 'client' WHEN doer = person THEN 'user'
-            WHEN meaning NOT IN ('key end', 'credential') AND who.user_id IS NOT NULL THEN 'admin'
+            WHEN meaning NOT IN ('key end', 'credential', 'refresh') AND who.user_id IS NOT NULL THEN 'admin'
             WHEN who.type IN ('anthropic_actor', 'system_actor', 'scim_directory_sync_actor') THEN 'system' END
            AS initiator,
        doer AS actor_id
 FROM party
-WHERE (ends_with(meaning, ' end') OR (meaning = 'credential' AND previous_credential_id IS NOT NULL))
+WHERE (ends_with(meaning, ' end') OR (meaning = 'credential' AND previous_credential_id IS NOT NULL) OR (meaning = 'refresh' AND client_id IS NOT NULL))
   AND NOT (meaning = 'person end' AND person IS NULL) AND NOT (meaning = 'rule end' AND federation_rule_id IS NULL)
 """
 
@@ -248,6 +256,7 @@ SELECT line_no,
             THEN 'token exchange that is not known well enough to be read'
             WHEN starts_with(type, 'ccr_') OR starts_with(type, 'github_app_installation_') OR type = 'github_token_import'
             THEN 'access of Claude Code to another service, of which too little is known'
+            WHEN type = 'tunnel_created' THEN 'tunnel that came without a token'
             WHEN type = 'platform_workspace_archived' THEN 'end of a workspace that does not name its keys'
             WHEN type = 'platform_federation_issuer_archived' THEN 'end of an issuer that does not name its rules'
             WHEN starts_with(type, 'user_consent_') THEN 'consent that names no app'
@@ -269,7 +278,7 @@ SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL 
 LOADER = with_envelopes(
     Loader(
         name="anthropic_compliance",
-        version=10,
+        version=11,
         title="Anthropic Compliance API activity feed",
         recognise=mostly_inside(_is_activity),
         fields=_FIELDS,
