@@ -5,7 +5,7 @@ import json
 import pytest
 
 from grantlens.loaders.line_header import no_record, without_header
-from tests.loaders import test_github, test_keycloak, test_okta
+from tests.loaders import test_github, test_keycloak, test_kubernetes, test_okta
 
 RECORDS = {"github": test_github.SEEDS, "okta": test_okta.EVERY_KIND}
 HEADERS = {
@@ -93,10 +93,20 @@ def test_a_line_that_a_collector_holds_may_have_a_header(load, holder):
         '2026-07-01T10:00:00.1Z stdout P {"action": "x"}',
         '2026-07-01T10:00:05Z git-1 said: a {"action": "x"}',
         '2026-07-01T10:00:05Z INFO {"action": "x"}',
+        'master-0 {"action": "x"}',
     ],
 )
 def test_an_object_behind_other_words_is_none(line):
     assert without_header(line).partition(" from ")[0] == line.partition(" from ")[0]
+
+
+def test_the_node_before_each_line_of_openshifts_node_logs_is_no_part_of_it(load):
+    """`oc adm node-logs --role=master --path=kube-apiserver/audit.log`: its source writes the node's name and a blank, if there may be several."""
+    records = test_kubernetes.EVERY_KIND
+    bare, headed = load(written(records, "")), load(written(records, "ip-10-0-140-97.ec2.internal "))
+    assert bare.batch["loader"] == headed.batch["loader"] == "kubernetes"
+    assert any(bare.rows.values())
+    assert (bare.rows, bare.ignored) == (headed.rows, headed.ignored)
 
 
 def test_prose_with_objects_in_it_is_refused(load):

@@ -18,6 +18,7 @@ _HEADERS = (
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d ",  # aws logs tail --format short
     rf"\[pod/[\w.-]+/[\w.-]+\] (?:{_ISO} )?",  # kubectl logs --prefix
     rf"[\w.-]+ +\| (?:{_ISO} )?",  # docker compose logs
+    r'[\w.-]{1,253} (?=\{"kind":"Event","apiVersion":"audit\.k8s\.io/)',  # oc adm node-logs of several nodes: each line's node
     rf"{_ISO}\t[\w.:*-]+\t",  # fluentd's out_file
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9} [+-]\d{4} [\w.:*-]+: ",  # fluentd's out_stdout
     _GRAFANA,  # Explore, downloaded as text
