@@ -373,6 +373,20 @@ def test_a_call_that_came_too_often_was_refused_for_that(load, outcome):
     assert without.counts() == {"records": 1, "ignored": 1}
 
 
+def test_what_an_app_does_is_its_call_though_no_token_is_named(load):
+    """The shape of a service app that takes a person's factor away, in Panther's tests: it has no transaction."""
+    service = app("Support bot", "0oaservice") | {"type": "PublicClientAppEntity"}
+    did = event("user.mfa.factor.deactivate", person(), actor=service)
+    del did["transaction"]
+    row = load([did]).one("usage")
+    assert (row["client_id"], row["client_name"], row["operation"]) == ("0oaservice", "Support bot", did["eventType"])
+    assert (row["token_id"], row["subject_id"], row["outcome"]) == (None, None, "success")
+    ended = load([event("user.lifecycle.deactivate", person(), actor=service)])
+    assert (ended.one("usage")["client_id"], ended.one("revocation")["subject_id"]) == ("0oaservice", USER)
+    spoken = load([event("app.oauth2.client.lifecycle.update", app(), actor=service)])
+    assert spoken.ignored == {"OAuth event that neither gives nor takes access": 1}
+
+
 def test_only_a_success_issues_or_revokes(load):
     issued = {
         "SUCCESS": "success",

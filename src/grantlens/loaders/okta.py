@@ -5,9 +5,8 @@ What the mapping decides, and why:
 - **Token id** is the id of the target (`target[].id`), not `detailEntry.hash`: issue, revocation and the
   calls of Okta's API (`transaction.detail.requestApiTokenId`) all carry that id, while the hash stands on
   issue only and may be empty.
-- **Grant id**: one consent has one ConsentGrant target for each scope. The grant is called by the smallest
-  of their ids, whatever the order of the list; the scopes become one list. A token names no consent: its
-  grant id is derived from client and subject.
+- **Grant id**: one consent has one ConsentGrant target for each scope. The grant is called by the smallest of their ids, whatever the order of the
+  list; the scopes become one list. A token names no consent: its grant id is derived from client and subject.
 - **Tokens that are revoked for a user or a client**, and a Universal Logout of a user from apps (Okta's page "Universal
   Logout revocations"), end what was issued before, and no consent. Its only target is the user: the apps stand in `appInstanceIds`
   of the debug data (Okta's page on the event types of Identity Threat Protection). Sessions that are cleared end no token by
@@ -102,7 +101,9 @@ SELECT *,
             WHEN oauth LIKE '%.detect_reuse' THEN 'reuse'
             WHEN oauth LIKE 'token.revoke%' THEN 'token revoke'
             WHEN oauth LIKE 'consent.revoke%' THEN 'consent revoke' END AS meaning,
-       request.requestApiTokenId IS NOT NULL AS is_api_call
+       coalesce(actor.type LIKE 'PublicClientApp%' OR starts_with(actor.id, 'wlp'), false) AS by_app,
+       request.requestApiTokenId IS NOT NULL
+           OR (by_app AND oauth = '' AND NOT regexp_matches(event_type, '^(user[.](session|authentication)|policy)[.]')) AS is_api_call
 FROM event
 WHERE happened_at IS NOT NULL AND event_type IS NOT NULL
 """
@@ -120,7 +121,6 @@ SELECT *,
                                            ELSE t.type IN ('AppInstance', 'PublicClientApp', 'PublicClientAppEntity') END)[1] AS target_app,
        CASE WHEN starts_with(meaning, 'secret') THEN list_filter(targets, lambda t: t.detailEntry.clientid IS NOT NULL)[1] END AS secret,
        list_filter(targets, lambda t: t.type = 'AuthorizationServer')[1].id AS target_server,
-       coalesce(actor.type LIKE 'PublicClientApp%' OR starts_with(actor.id, 'wlp'), false) AS by_app,
        coalesce(actor.alternateId = 'system@okta.com', false) AS by_system,
        starts_with(event_type, 'app.oauth2.admin.') OR starts_with(event_type, 'integration.') AS by_admin
 FROM known
@@ -295,7 +295,7 @@ FROM (SELECT *, unnest(ended_ones) AS ended_one, generate_subscripts(ended_ones,
       FROM ended WHERE lacks IS NULL)
 """
 
-# Okta's own API names the token that was used. Reads are not logged: a use is shown, its absence is not.
+# Okta's own API names the token that was used; what an app does is a call without that name, too. Reads are not logged: absence shows nothing.
 _USAGE = """
 SELECT line_no, event_id, happened_at AS used_at, received_at,
        CASE WHEN result = 'FAILURE' AND NOT is_rate_limited THEN 'error' ELSE outcome END AS outcome,
@@ -364,7 +364,7 @@ def _spelled(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=14,
+    version=15,
     title="Okta System Log",
     recognise=mostly_inside(is_event),
     fields=EVENT,
