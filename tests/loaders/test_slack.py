@@ -312,12 +312,19 @@ def test_an_agent_that_is_not_named_did_nothing(load):
 
 
 def test_what_is_ignored(load):
-    actions = ("user_login", "external_auth_oauth2_token_fetched", "app_manifest_updated", "canvas_created")
+    actions = (
+        "user_login",
+        "external_auth_oauth2_token_fetched",
+        "app_manifest_updated",
+        "agentforce_agent_slack_connection_removed",
+        "canvas_created",
+    )
     loaded = load([event(action, number=number) for number, action in enumerate(actions)])
     assert loaded.ignored == {
         "sign-in of a person": 1,
         "token of a service outside Slack": 1,
         "app event that neither gives nor takes access": 1,
+        "agent of Agentforce, of which no record is documented": 1,
         "not about delegated access": 1,
     }
 

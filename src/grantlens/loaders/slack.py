@@ -12,6 +12,7 @@ What the mapping decides, and why:
 - Calls that an AI app makes for a person through Slack's MCP server are logged, and what an agent does for a person (`acting_agent`: Slackbot): a use by
   the agent. What else is logged and was done through an app names it (`context.app`): a use by that app. Most calls of apps are not logged, so usage is
   not carried. The scopes that stand there are the app's, not those of the token: they are not read.
+- What becomes of an agent of Agentforce (`agentforce_agent_...`: activated, connected, deleted) is ignored by name: no page shows such a record.
 - An app has scopes of its own (`bot_scopes`) beside those for people (`scopes`): installed, it holds both.
 - Microsoft's table `SlackAuditV2_CL` has the same under names of its own, actor, entity, context and details as objects or as their text.
 
@@ -174,6 +175,7 @@ SELECT line_no,
        CASE WHEN action IN ('user_login', 'user_login_failed', 'user_logout', 'cli_login') THEN 'sign-in of a person'
             WHEN action = 'app_approved' THEN 'approval of an app that is not installed'
             WHEN action = 'workspace_deleted' THEN 'end of a workspace that does not name its apps'
+            WHEN starts_with(action, 'agentforce_agent_') THEN 'agent of Agentforce, of which no record is documented'
             WHEN starts_with(action, 'external_auth_oauth2_token_') THEN 'token of a service outside Slack'
             WHEN starts_with(action, 'app_') OR starts_with(action, 'org_app_')
             THEN 'app event that neither gives nor takes access'
@@ -195,7 +197,7 @@ SELECT line_no, 'date_create is missing' FROM party WHERE date_create IS NULL
 LOADER = with_envelopes(
     Loader(
         name="slack",
-        version=8,
+        version=9,
         title="Slack Audit Logs API",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
