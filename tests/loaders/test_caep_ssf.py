@@ -317,6 +317,38 @@ def test_a_revoked_session_is_one_or_all_of_a_person(loaded):
     )
 
 
+@pytest.mark.parametrize(
+    ("uri", "more", "expected"),
+    [
+        (RISC + "session-revoked", {}, ("revoke", "policy", None, "u-1")),
+        (RISC + "session-revoked", {"subject": SESSION}, ("revoke", "session", "sid-1", None)),
+        (CAEP + "account-disabled", {}, ("disable", "subject", None, "u-1")),
+        (CAEP + "account-enabled", {}, ("enable", "subject", None, "u-1")),
+        (CAEP + "session-revoked", {"subject": None, "sub": "u-2"}, ("revoke", "policy", None, "u-2")),
+        (CAEP + "session-revoked", {"subject": None, "sub": "u-2", "sid": "s-2"}, ("revoke", "session", "s-2", "u-2")),
+        (CAEP + "session-revoked", {"sub": "u-2"}, ("revoke", "policy", None, "u-1")),
+        (CAEP + "session-revoked", {"subject": {"iss": ISSUER, "sub": "u-3"}}, ("revoke", "policy", None, "u-3")),
+        (CAEP + "session-revoked", {"subject": {"email": "jo@acme.example"}}, ("revoke", "policy", None, "jo@acme.example")),
+    ],
+)  # fmt: skip
+def test_an_event_is_read_where_its_sender_wrote_it(loaded, uri, more, expected):
+    row = loaded(token(uri, more.pop("subject", PERSON), **more)).one("revocation")
+    assert (row["kind"], row["target_kind"], row["session_id"], row["subject_id"]) == expected
+
+
+@pytest.mark.parametrize(
+    "subject", [{"id": "x"}, {"tenant": {"format": "opaque", "id": "t-1"}}, {"format": "opaque", "agent": "a"}]
+)
+def test_a_subject_of_which_nobody_can_say_who_it_is_names_none(loaded, subject):
+    (row,) = loaded(token(CAEP + "session-revoked", subject), token(CAEP + "session-revoked", jti="j-2")).rejected
+    assert row["reason"] == "names no subject"
+
+
+def test_a_logout_ends_no_token(loaded):
+    logout = token("http://schemas.openid.net/event/backchannel-logout", None, sub="u-1", sid="s-1")
+    assert loaded(logout).ignored == {"logout, which need not end a token": 1}
+
+
 def test_signals_end_nothing_and_credentials_no_token(loaded):
     jwt_id = {"format": "jwt_id", "iss": ISSUER, "jti": "t-1"}
     cases = [
@@ -425,9 +457,10 @@ def test_the_time_is_the_events_else_toe_else_iat_in_seconds_or_milliseconds(loa
         token(revoked, SESSION, "6", {"event_timestamp": "2026-07-01"}),
         token(revoked, SESSION, "7", {"event_timestamp": 12}),
         token(revoked, SESSION, "8", iat=None),
+        token(revoked, SESSION, "9", {"occurred_at": AT + 3}),
     )
     seconds = [row["revoked_at"].timestamp() - AT for row in got.rows["revocation"]]
-    assert seconds == [0, 0.25, 5, 9, 0.5]
+    assert seconds == [0, 0.25, 5, 9, 0.5, 3]
     assert [row["reason"] for row in got.rejected] == ["time cannot be read", "time cannot be read", "time is missing"]
 
 

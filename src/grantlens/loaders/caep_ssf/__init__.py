@@ -5,7 +5,7 @@ What the mapping decides, and why:
 - **Who wrote it.** Compact JWS are verified against the issuer's key set (`--jwks`). Decoded tokens carry no signature.
   What nothing verifies is refused, whole, unless `--unverified` says to take it.
 - **Event id** is issuer, `jti` and event type: a `jti` is unique for its issuer only, and one token may hold several events.
-- **Time** is `event_timestamp`, else `toe`, else `iat`. Seconds by the profile; some senders write milliseconds, and no
+- **Time** is `event_timestamp` (login.gov: `occurred_at`), else `toe`, else `iat`. Seconds by the profile; some senders write milliseconds, and no
   number means both: seconds of our time have ten digits, milliseconds thirteen.
 - A revoked **session** is that session. Where only a person is named, all sessions are over: what was issued to the
   person before is ended, and no consent is. With a **device**, only the sessions that match both are over (CAEP 1.0,
@@ -15,6 +15,10 @@ What the mapping decides, and why:
 - Changed claims, device compliance, assurance and risk end nothing by themselves: kind `signal`.
 - A person's credential (password, passkey) that was deleted or revoked ends no token: a revocation of a credential
   that names no token. A new credential is no revocation.
+- What an event of CAEP or RISC means its last word says: senders write each under the path of the other, as `risc/.../session-revoked`.
+- A **subject** stands in `sub_id` or in the event, as RFC 8417 has it in `sub`, and its session in `sid`; a lone `iss` and `sub`,
+  or e-mail, without a format is one too. A logout that OpenID Connect tells its clients is none of these events:
+  it need not end a token, and offline ones go on (Back-Channel Logout 1.0, section 2.7).
 - In the OAuth event types the client is the audience; with several audiences it is not known.
 - A subject of another issuer than the token's is known as `issuer|subject`: equal numbers of two issuers are two people.
 
@@ -81,21 +85,22 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 
 _FIELDS = """{"iss": "VARCHAR", "jti": "VARCHAR", "iat": "VARCHAR", "toe": "VARCHAR", "aud": "VARCHAR", "sub_id": "VARCHAR",
+              "sub": "VARCHAR", "sid": "VARCHAR",
               "events": "MAP(VARCHAR, VARCHAR)"}"""
 _NAME = """{"format": "VARCHAR", "subject_type": "VARCHAR", "id": "VARCHAR", "iss": "VARCHAR", "sub": "VARCHAR",
             "email": "VARCHAR", "phone_number": "VARCHAR", "uri": "VARCHAR", "url": "VARCHAR", "jti": "VARCHAR"}"""
 _SUBJECT = f"""{_NAME[:-1]}, "token": "VARCHAR", "token_identifier_alg": "VARCHAR", "identifiers": "VARCHAR",
               "user": "VARCHAR", "session": "VARCHAR", "application": "VARCHAR", "device": "VARCHAR"}}"""
-_BODY = """{"event_timestamp": "VARCHAR", "initiating_entity": "VARCHAR", "reason_admin": "VARCHAR", "subject": "VARCHAR",
+_BODY = """{"event_timestamp": "VARCHAR", "occurred_at": "VARCHAR", "initiating_entity": "VARCHAR", "reason_admin": "VARCHAR", "subject": "VARCHAR",
             "token_subject": "VARCHAR", "change_type": "VARCHAR", "credential_type": "VARCHAR", "current_level": "VARCHAR",
             "current_status": "VARCHAR"}"""
 
 # One row for each event of a token, or one without a uri where there is none.
 _EVENT = f"""
-SELECT line_no, iss, jti, iat, toe, aud, sub_id, uri IS NOT NULL AS is_there,
-       regexp_extract(uri, '/event-type/([^/]+)$', 1) AS name,
-       CASE WHEN contains(uri, '/secevent/oauth/') THEN 'oauth' WHEN contains(uri, '/secevent/risc/') THEN 'risc'
-            WHEN contains(uri, '/secevent/caep/') THEN 'caep' ELSE 'other' END AS family,
+SELECT line_no, iss, jti, iat, toe, aud, sub_id, sub, sid, uri IS NOT NULL AS is_there,
+       regexp_extract(uri, '/event(?:-type)?/([^/]+)$', 1) AS name,
+       CASE WHEN contains(uri, '/secevent/oauth/') THEN 'oauth'
+            WHEN contains(uri, '/secevent/caep/') OR contains(uri, '/secevent/risc/') THEN 'signal' ELSE 'other' END AS family,
        CASE WHEN starts_with(body, '{{') THEN TRY(from_json(body, '{_BODY}')) END AS b
 FROM (SELECT line_no, r.* EXCLUDE (events), entry.key AS uri, entry.value AS body
       FROM (SELECT line_no, r, unnest(CASE WHEN r.iss IS NOT NULL AND cardinality(r.events) > 0 THEN map_entries(r.events)
@@ -109,13 +114,13 @@ SELECT * EXCLUDE (s),
        CASE WHEN number BETWEEN 100000000 AND 99999999999 THEN make_timestamptz((number * 1000000)::BIGINT)
             WHEN number BETWEEN 100000000000 AND 99999999999999 THEN make_timestamptz((number * 1000)::BIGINT)
             END AS happened_at,
-       CASE WHEN kind = 'complex' OR kind = '' THEN TRY(from_json(s."user", '{_NAME}'))
+       CASE WHEN kind = 'complex' OR s."user" IS NOT NULL THEN TRY(from_json(s."user", '{_NAME}'))
             WHEN kind = 'aliases' THEN TRY(from_json(s.identifiers, '[{_NAME}]'))[1]
             WHEN kind IN ('oauth_token', 'jwt_id') OR (kind = 'opaque' AND name = 'session-revoked') THEN NULL
-            ELSE {{'format': s.format, 'subject_type': s.subject_type, 'id': s.id, 'iss': s.iss, 'sub': s.sub, 'email': s.email,
+            ELSE {{'format': s.format, 'subject_type': s.subject_type, 'id': CASE WHEN kind <> '' THEN s.id END, 'iss': s.iss, 'sub': s.sub, 'email': s.email,
                    'phone_number': s.phone_number, 'uri': s.uri, 'url': s.url, 'jti': s.jti}} END AS person,
        CASE WHEN kind = 'opaque' AND name = 'session-revoked' THEN s.id
-            ELSE TRY(from_json(s.session, '{_NAME}')).id END AS session_id,
+            ELSE coalesce(TRY(from_json(s.session, '{_NAME}')).id, sid) END AS session_id,
        TRY(from_json(s.application, '{_NAME}')) AS application, s.device IS NOT NULL AS on_device,
        CASE WHEN kind = 'jwt_id' THEN s.jti
             WHEN s.token_identifier_alg LIKE 'hash%' THEN s.token
@@ -123,7 +128,7 @@ SELECT * EXCLUDE (s),
             ELSE s.token END AS named_token,
        kind <> 'jwt_id' AND s.token IS NOT NULL AND coalesce(s.token_identifier_alg, '') NOT LIKE 'hash%' AS is_raw
 FROM (SELECT *, coalesce(replace(coalesce(s.format, s.subject_type), '-', '_'), '') AS kind,
-             coalesce(b.event_timestamp, toe, iat) AS written_time, TRY_CAST(written_time AS DECIMAL(20, 6)) AS number
+             coalesce(b.event_timestamp, b.occurred_at, toe, iat) AS written_time, TRY_CAST(written_time AS DECIMAL(20, 6)) AS number
       FROM (SELECT *, TRY(from_json(coalesce(sub_id, b.subject), '{_SUBJECT}')) AS s,
                    TRY(from_json(b.token_subject, '{_NAME}')) AS owner
             FROM event WHERE is_there))
@@ -151,18 +156,17 @@ _KEYED = (
 _MEANT = f"""
 SELECT line_no, iss, jti, name, b, happened_at, session_id, written_time,
        CASE WHEN is_raw THEN {_KEYED} ELSE named_token END AS token_id,
-       coalesce({_id_of("owner")}, {_id_of("person")}) AS subject_id,
+       coalesce({_id_of("owner")}, {_id_of("person")}, sub) AS subject_id,
        CASE WHEN family = 'oauth' AND NOT starts_with(aud, '[') THEN aud
             WHEN family = 'oauth' AND len(TRY(from_json(aud, '["VARCHAR"]'))) = 1 THEN TRY(from_json(aud, '["VARCHAR"]'))[1]
             WHEN family <> 'oauth' THEN {_id_of("application")} END AS client_id,
-       CASE WHEN family = 'caep' AND name = 'session-revoked' OR family = 'risc' AND name = 'sessions-revoked'
+       CASE WHEN family = 'signal' AND name IN ('session-revoked', 'sessions-revoked')
             THEN CASE WHEN session_id IS NOT NULL OR on_device THEN 'session' ELSE 'sessions' END
-            WHEN family = 'caep' AND name = 'credential-change' AND b.change_type IN ('revoke', 'delete') THEN 'credential'
-            WHEN family = 'caep' AND name = 'token-claims-change' THEN 'claims'
-            WHEN family = 'caep' AND name IN ('device-compliance-change', 'assurance-level-change', 'risk-level-change')
-            THEN 'signal'
-            WHEN family = 'risc' AND name IN ('credential-compromise', 'account-credential-change-required') THEN 'signal'
-            WHEN family = 'risc' AND name IN ('account-disabled', 'account-enabled', 'account-purged') THEN 'account'
+            WHEN family = 'signal' AND name = 'credential-change' AND b.change_type IN ('revoke', 'delete') THEN 'credential'
+            WHEN family = 'signal' AND name = 'token-claims-change' THEN 'claims'
+            WHEN family = 'signal' AND name IN ('device-compliance-change', 'assurance-level-change', 'risk-level-change',
+                                                'credential-compromise', 'account-credential-change-required') THEN 'signal'
+            WHEN family = 'signal' AND name IN ('account-disabled', 'account-enabled', 'account-purged') THEN 'account'
             WHEN family = 'oauth' AND name = 'token-revoked' THEN 'token'
             WHEN family = 'oauth' AND name = 'tokens-revoked' THEN 'tokens'
             WHEN family = 'oauth' AND name IN ('client-disabled', 'client-enabled') THEN 'client' END AS meaning,
@@ -194,6 +198,7 @@ SELECT line_no,
        CASE WHEN name IN ('verification', 'stream-updated') THEN 'state of the stream itself'
             WHEN name IN ('session-established', 'session-presented') THEN 'session that was made or shown'
             WHEN name = 'credential-change' THEN 'credential that was made or changed'
+            WHEN name = 'backchannel-logout' THEN 'logout, which need not end a token'
             ELSE 'event that ends no access' END AS reason
 FROM meant
 WHERE meaning IS NULL AND b IS NOT NULL
@@ -215,7 +220,7 @@ SELECT line_no, 'jti is missing' FROM meant WHERE meaning IS NOT NULL AND jti IS
 
 LOADER = Loader(
     name="caep_ssf",
-    version=3,
+    version=4,
     title="Security Event Tokens: CAEP, RISC and OAuth events over SSF",
     recognise=mostly(_is_event),
     fields=_FIELDS,
