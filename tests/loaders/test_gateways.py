@@ -143,6 +143,12 @@ def test_a_tool_that_is_named_is_the_operation_and_one_that_is_not_stays_a_call(
     assert [row["operation"] for row in rows] == ["close_ticket", "tools/call", None]
 
 
+def test_envoy_names_tool_resource_and_path_as_the_gateway_keeps_them(load):
+    kept = {"mcp_tool_name": "close_ticket", "mcp_resource_uri": "file:///a", "request.path": "/mcp/tickets?key=x"}
+    row = load([envoy(**kept, **{"x-envoy-origin-path": None})]).one("usage")
+    assert (row["operation"], row["resource_id"], row["target"]) == ("close_ticket", "file:///a", "/mcp/tickets")
+
+
 def test_two_hops_of_one_request_are_two_records_and_the_same_record_twice_is_one(load):
     loaded = load([envoy(), envoy(downstream_remote_address="127.0.0.1:9"), envoy()])
     assert loaded.counts() == {"records": 3, "usage": 2, "duplicates": 1}
@@ -203,6 +209,20 @@ def test_text_and_json_give_the_same_row(load):
         ("http.status=200", 'http.status=400 error="mcp: Unknown tool: close_ticket" reason=MCP',
          {"outcome": "denied", "denial_reason": "other", "operation": "close_ticket"}),
         ("http.status=200", 'http.status=401 error="mcp: Unknown tool: close_ticket"', {"outcome": "denied", "denial_reason": "token"}),
+        ("http.status=200", 'http.status=500 error="mcp: failed to send message: unknown tool: close_ticket" reason=MCP',
+         {"outcome": "denied", "denial_reason": "other"}),
+        ("http.status=200", 'http.status=200 error="mcp: mcpGuardrails rejected: no" reason=MCP', {"outcome": "denied", "denial_reason": "policy"}),
+        ("http.status=200", 'http.status=200 error="mcp: rate limit exceeded" reason=RateLimit', {"outcome": "denied", "denial_reason": "rate"}),
+        ("http.status=200", 'http.status=200 error="rate limit failed" reason=RateLimit', {"outcome": "error", "denial_reason": None}),
+        ("http.status=200", 'http.status=500 error="rate limit failed" reason=RateLimit', {"outcome": "error", "denial_reason": None}),
+        ("http.status=200", 'http.status=429 error="rate limit exceeded" reason=RateLimit', {"outcome": "denied", "denial_reason": "rate"}),
+        ("http.status=200", 'http.status=403 error="authorization failed" reason=Authorization', {"outcome": "denied", "denial_reason": "policy"}),
+        ("http.status=200", 'http.status=404 error="external authorization failed" reason=ExtAuth', {"outcome": "denied", "denial_reason": "policy"}),
+        ("http.status=200", 'http.status=503 error="external authorization failed" reason=ExtAuth', {"outcome": "error", "denial_reason": None}),
+        ("http.status=200", 'http.status=400 error="request rejected by regex guardrail" reason=Guardrail',
+         {"outcome": "denied", "denial_reason": "policy"}),
+        ("http.status=200", 'http.status=401 error="basic authentication failure: no match" reason=BasicAuth',
+         {"outcome": "denied", "denial_reason": "other"}),
         ("http.status=200", 'http.status=400 error="mcp: invalid session"', {"outcome": "error", "denial_reason": None}),
         ("http.status=200", 'http.status=200 error="upstream closed"', {"outcome": "error"}),
         ("http.status=200", "http.status=500", {"outcome": "error", "status": 500}),
@@ -330,11 +350,51 @@ def test_a_line_of_spans_becomes_calls(load):
         (2, {"http__response__status_code": 429}, "denied", "rate"),
         (2, {"http__response__status_code": 403, "error__type": "403"}, "denied", None),
         (None, {"http__response__status_code": 500}, "error", None),
+        (None, {"http__status_code": 500}, "error", None),
+        (1, {"http__status_code": 401}, "denied", "token"),
     ],
 )
 def test_outcomes_of_spans(load, status, more, outcome, why):
     row = load([export(span(1, status=status, **CALL, **more))]).one("usage")
     assert (row["outcome"], row["denial_reason"]) == (outcome, why)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("", "", {"outcome": "success", "subject_id": "auth0|jo", "resource_server": "tickets", "operation": "close_ticket"}),
+        ("http.status=200", 'http.status=400 error="mcp: Unknown tool: close_ticket" reason=MCP',
+         {"outcome": "denied", "denial_reason": "other", "status": 400}),
+        ("http.status=200", 'http.status=200 error="mcp: mcpGuardrails rejected: no" reason=MCP', {"outcome": "denied", "denial_reason": "policy"}),
+        ("http.status=200", 'http.status=403 error="authorization failed" reason=Authorization', {"outcome": "denied", "denial_reason": "policy"}),
+        ("http.status=200", 'http.status=401 error="authentication failure: the token is expired" reason=JwtAuth',
+         {"outcome": "denied", "denial_reason": "token"}),
+        ("http.status=200", 'http.status=503 error="mcp: no backends configured" reason=MCP', {"outcome": "error", "denial_reason": None}),
+        ("http.status=200", 'http.status=200 error="upstream closed"', {"outcome": "error"}),
+        ("http.status=200", "http.status=302", {"outcome": "error"}),
+        ("http.status=200 ", "", {"outcome": "error", "status": None}),
+        ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket", "a2a.method=SendMessage",
+         {"operation": "SendMessage", "resource_server": "mcp.example", "outcome": "success"}),
+        ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket", "a2a.method=Send a2a.response.outcome=error",
+         {"outcome": "error"}),
+        ("protocol=mcp mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket mcp.session.id=s1", "protocol=http",
+         {"operation": None, "resource_server": "mcp.example", "subject_id": "auth0|jo"}),
+        ("jwt.sub", "src.identity=spiffe://acme.example/sa/copilot jwt.sub", {"client_id": "spiffe://acme.example/sa/copilot"}),
+    ],
+)  # fmt: skip
+def test_spans_of_agentgateway_say_what_its_log_says(load, old, new, changes):
+    keys = {key: value for key, value in pairs_of(LINE.replace(old, new)).items() if not key.startswith("#")}
+    told = {key.replace(".", "__"): int(value) if key == "http.status" else value for key, value in keys.items()}
+    # an agent's own span beside it, by which the file is known for what it is
+    row = load([export(span(1, kind=2, **told), service="agentgateway"), export(span(2, **CALL))]).rows["usage"][0]
+    assert {name: row[name] for name in changes} == changes
+    assert (row["ip"], row["method"], row["target"]) == ("2001:db8::7", "POST", "/mcp")
+
+
+def test_keys_of_agentgateway_name_nobody_in_spans_of_others(load):
+    forged = {"jwt__sub": "boss", "mcp__target": "tickets", "src__identity": "spiffe://acme.example/sa/copilot"}
+    row = load([export(span(1, **forged, **CALL))]).one("usage")
+    assert (row["subject_id"], row["client_id"], row["resource_server"]) == (None, "planner", None)
 
 
 @pytest.mark.parametrize(
@@ -847,13 +907,67 @@ def test_what_the_callbacks_of_litellm_write_joins_the_key_as_its_spend_log_does
     called, refused = load([*payloads, spend(), *AUDIT]).rows["usage"][:2]
     assert called | {
         "used_at": datetime(2026, 7, 1, 10, 0, 0, 250000, UTC), "ended_at": datetime(2026, 7, 1, 10, 0, 1, 250000, UTC), "outcome": "success",
-        "event_id": "chatcmpl-1", "client_id": "mail-copilot", "subject_id": "jo", "session_id": "s1", "operation": "acompletion",
+        "event_id": "chatcmpl-1|1782900000.25", "client_id": "mail-copilot", "subject_id": "jo", "session_id": "s1", "operation": "acompletion",
         "resource_server": "acme", "resource_id": "m-1", "ip": "203.0.113.7", "status": None,
     } == called  # fmt: skip
     assert (refused["outcome"], refused["status"], refused["denial_reason"]) == ("denied", 429, "rate")
     all_rows = load([payload(1), spend(), AUDIT[0]]).rows
     assert len({row["token_id"] for rows in all_rows.values() for row in rows}) == 1
     assert "hunter2" not in str(all_rows)
+
+
+def test_an_id_that_a_caller_sends_with_all_its_calls_hides_none_in_callbacks(load):
+    same = [payload(1, id="mine", model=f"m-{number}", startTime=1782900000 + number * 0.9) for number in range(5)]
+    loaded = load([*same, same[0]])
+    assert loaded.counts() == {"records": 6, "usage": 5, "duplicates": 1}
+    assert [row["resource_id"] for row in loaded.rows["usage"]] == [f"m-{number}" for number in range(5)]
+
+
+INVALID = "Authentication Error, Invalid proxy server token passed. Received API Key = sk-...8aSP"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "reason"),
+    [
+        ("401", INVALID, "token"),
+        (
+            "401",
+            "key not allowed to access model. Tried to access Authentication Error, Invalid proxy server token",
+            None,
+        ),
+        ("401", "litellm.AuthenticationError: Incorrect API key provided", None),
+        ("400", INVALID, None),
+        ("429", "", "rate"),
+    ],
+)
+def test_why_litellm_refused_a_call(load, code, message, reason):
+    error = {"error_code": code, "error_class": "ProxyException", "error_message": message}
+    # refused before it was known what is called: without call_type and api_key
+    row = spend(
+        request_id="r1",
+        api_key="",
+        call_type="",
+        status="failure",
+        metadata={"user_api_key": KEY, "error_information": error},
+    )
+    told = payload(2, status="failure", error_information=error)
+    (refused,), (same,) = (load(records).rows["usage"] for records in ([row], [told]))
+    assert refused["denial_reason"] == same["denial_reason"] == reason
+    assert refused["outcome"] == ("error" if code == "400" else "denied")
+
+
+def test_a_key_that_litellm_refused_is_the_key_that_was_deleted(load):
+    error = {"error_code": "401", "error_class": "ProxyException", "error_message": INVALID}
+    row = spend(api_key="", call_type="", status="failure", metadata={"user_api_key": KEY, "error_information": error})
+    nobody = row | {
+        "request_id": "chatcmpl-2",
+        "api_key": "None",
+        "metadata": {"user_api_key": None, "error_information": error},
+    }
+    loaded = load([row, nobody, *AUDIT], "litellm")
+    refused, unknown = loaded.rows["usage"]
+    assert refused["token_id"] == loaded.rows["issuance"][0]["token_id"]
+    assert unknown["token_id"] is None, "None is no key"
 
 
 @given(lists_of_damaged([spend(), payload(3), *AUDIT]))
