@@ -351,6 +351,12 @@ def test_a_line_of_spans_becomes_calls(load):
         (2, {"http__response__status_code": 403, "error__type": "403"}, "denied", None),
         (None, {"http__response__status_code": 500}, "error", None),
         (None, {"http__status_code": 500}, "error", None),
+        (1, {"mcp__tool__result__is_error": True}, "error", None),
+        (1, {"mcp__tool__is_error": True}, "error", None),
+        (None, {"mcp__tool__is_error": False, "mcp__tool__result__is_error": False}, "success", None),
+        (None, {"rpc__response__status_code": "-32602"}, "error", None),
+        (None, {"rpc__response__status_code": "OK"}, "success", None),
+        (None, {"rpc__jsonrpc__error_code": -32601}, "error", None),
         (1, {"http__status_code": 401}, "denied", "token"),
     ],
 )
