@@ -533,6 +533,17 @@ def test_audit_log_of_mcp_gateway_and_registry(load):
     assert (forbidden["outcome"], forbidden["status"], forbidden["operation"]) == ("denied", 403, None)
 
 
+@pytest.mark.parametrize("written", [lambda text: text, lambda text: {"$date": text}])
+def test_an_id_that_a_caller_sends_with_all_its_calls_hides_none_at_the_registry(load, written):
+    tools = ("close_ticket", "read_ticket", "delete_ticket")
+    same = [
+        registered(1, tool) | {"timestamp": written(f"2026-07-01T10:00:00.{at}00Z")} for at, tool in enumerate(tools)
+    ]
+    loaded = load([*same, same[0]])
+    assert loaded.counts() == {"records": 4, "usage": 3, "duplicates": 1}
+    assert sorted(row["operation"] for row in loaded.rows["usage"]) == sorted(tools)
+
+
 def test_who_calls_another_agent_is_not_the_agent_that_is_called(load):
     asked = {"a2a__method__name": "SendMessage", "gen_ai__agent__name": "billing", "gen_ai__conversation__id": "c1"}
     made = {"gen_ai__operation__name": "create_agent", "gen_ai__agent__id": "asst-7", "gen_ai__agent__name": "helper"}
