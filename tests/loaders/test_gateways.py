@@ -154,6 +154,12 @@ def test_two_hops_of_one_request_are_two_records_and_the_same_record_twice_is_on
     assert loaded.counts() == {"records": 3, "usage": 2, "duplicates": 1}
 
 
+def test_calls_of_one_millisecond_with_one_request_id_are_each_a_call(load):
+    tools = ("close_ticket", "read_ticket", "delete_ticket")
+    loaded = load([envoy(**{"mcp.tool.name": tool}) for tool in tools])
+    assert sorted(row["operation"] for row in loaded.rows["usage"]) == sorted(tools)
+
+
 @given(lists_of_damaged([envoy(), envoy(response_code=401), envoy(**{"mcp.tool.name": "close_ticket"})]))
 @settings(max_examples=10)
 def test_damaged_envoy_records_are_accounted_for(load, records):
