@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 
+import grantlens as gl
 from grantlens.loaders import loaders
 from grantlens.loaders.mapped import SHIPPED, shipped
 from grantlens.loaders.mapped.unpacking import pairs_of
@@ -857,6 +858,29 @@ def test_a_key_of_litellm_joins_from_its_making_to_its_calls_and_its_end(load):
     )
     assert (made["expires_at"], made["consent_actor"]) == (datetime(2026, 8, 1, tzinfo=UTC), "admin")
     assert KEY not in str(loaded.rows)
+
+
+def test_a_masked_name_in_litellms_audit_log_is_no_client(tmp_path):
+    """Its audit log shows the beginning and the end of a name; the call with that key was told as another client's (INT-3)."""
+    masked = {"key_alias": "mail****ilot", "user_id": "jo", "token_id": KEY}
+    rows = [
+        audit("created", 1, "09:00", None, masked),
+        spend(),
+        audit("deleted", 2, "11:00", masked | {"token": KEY}, {}),
+    ]
+    (tmp_path / "audit.ndjson").write_text(json.dumps(rows[0]) + "\n" + json.dumps(rows[2]))
+    (tmp_path / "spend.ndjson").write_text(json.dumps(rows[1]))
+    with Store(":memory:") as store:
+        assert not store.load(tmp_path).failed
+        names = [
+            store.sql(f"SELECT client_id, client_name FROM {log}").to_pylist() for log in ("issuance", "revocation")
+        ]
+        assert names == [[{"client_id": None, "client_name": None}]] * 2
+        assert gl.detect.run(store, "INT-3")[0].to_dicts() == []
+        keys = store.sql(
+            "SELECT token_id FROM issuance UNION SELECT token_id FROM usage UNION SELECT token_id FROM revocation"
+        )
+        assert len(keys.to_pylist()) == 1
 
 
 def test_litellm_as_csv_of_its_database_gives_the_same_rows(load, tmp_path):
