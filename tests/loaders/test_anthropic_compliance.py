@@ -321,6 +321,19 @@ def test_a_credential_of_the_agent_proxy_ends_when_it_is_replaced_or_deleted(loa
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "ended"),
+    [("user", None, True), ("user", "", True), ("user", "owner", False), (None, "user", False), (None, None, False)],
+)
+def test_who_has_no_role_any_more_was_removed(load, before, now, ended):
+    """Anthropic says of this type that it tells of people who were added to the organisation or removed from it, too."""
+    record = activity("claude_user_role_updated", user_id="user_2", previous_role=before, current_role=now)
+    loaded = load([record, activity("claude_user_role_updated", number=2, user_id="user_3")])
+    ends = [(row["kind"], row["target_kind"], row["subject_id"], row["initiator"]) for row in loaded.rows["revocation"]]
+    assert ends == [("disable", "subject", "user_2", "admin")] * ended
+    assert loaded.ignored == {"role of a person or group": 2 - ended}
+
+
 def test_a_credential_that_a_teammate_submitted_ends_when_an_owner_rejects_it(load):
     proxy = "ccr_agent_proxy_"
     loaded = load(

@@ -28,7 +28,8 @@ What the mapping decides, and why:
   for all people; the client is the server's id or the kind of the integration.
 - Of one kind an organisation has several integrations, as of single repositories or folders: each is a grant, by `integration_id`, and its deletion
   ends that one. A deletion without the id may be of any. That what people connected ends with one, no page says.
-- A person who deletes the own account is named by the actor alone.
+- A person who deletes the own account is named by the actor alone. A change of role tells, by its description, of people who are added and removed, too:
+  that who has no role any more was removed is inferred.
 - Roles of people are not delegated access. What a person consents to (`user_consent_recorded`) may be terms: ignored.
 - Exports write `actor` and `scopes` as JSON inside a text; both ways are read. `TimeGenerated` is their delivery.
 
@@ -121,6 +122,7 @@ _EVENT = f"""
 SELECT line_no, e.type AS type,
        CASE WHEN e.type = 'platform_service_account_updated' AND {_SWITCHED_OFF} THEN 'client end'
             WHEN known = 'change' AND {_SWITCHED_OFF} THEN 'key end'
+            WHEN e.type = 'claude_user_role_updated' AND line ->> '$.previous_role' <> '' AND coalesce(line ->> '$.current_role', '') = '' THEN 'person end'
             WHEN known = 'tunnel' THEN CASE WHEN line ->> '$.tunnel_token_id' <> '' THEN 'token' END
             ELSE known END AS meaning,
        contains(actor, 'api_actor') OR contains(actor, 'admin_api_key_actor') OR contains(actor, 'service_account_actor')
@@ -278,7 +280,7 @@ SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL 
 LOADER = with_envelopes(
     Loader(
         name="anthropic_compliance",
-        version=11,
+        version=12,
         title="Anthropic Compliance API activity feed",
         recognise=mostly_inside(_is_activity),
         fields=_FIELDS,
