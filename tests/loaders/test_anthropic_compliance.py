@@ -127,6 +127,47 @@ def test_key_that_is_switched_off_has_ended(load, kind):
     assert (row["kind"], row["target_kind"], row["token_id"]) == ("disable", "credential", "apikey_1")
 
 
+def switched(now):
+    return [{"type": "status", "previous_value": {"active": "inactive"}.get(now, "active"), "current_value": now}]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_is_switched_on_again_is_used_after_no_end(tmp_path, again):
+    """Anthropic says of an update of a key that it was renamed, or activated or deactivated."""
+    robot = {"type": "service_account_actor", "service_account_id": "svac_1", "ip_address": "192.0.2.8"}
+    log = [
+        activity("admin_api_key_created", admin_api_key_id="apikey_1"),
+        activity("platform_service_account_created", number=2, service_account_id="svac_1"),
+        activity(
+            "admin_api_key_updated", number=3, seconds=60, admin_api_key_id="apikey_1", updates=switched("inactive")
+        ),
+        activity(
+            "platform_service_account_updated",
+            number=4,
+            seconds=60,
+            service_account_id="svac_1",
+            updates=switched("inactive"),
+        ),
+        activity(
+            "admin_api_key_updated", number=5, seconds=3600, admin_api_key_id="apikey_1", updates=switched("active")
+        ),
+        activity(
+            "platform_service_account_updated",
+            number=6,
+            seconds=3600,
+            service_account_id="svac_1",
+            updates=switched("active"),
+        ),
+        activity("platform_file_uploaded", number=7, seconds=7200, actor=key("apikey_1"), file_id="file_1"),
+        activity("platform_file_uploaded", number=8, seconds=7200, actor=robot, file_id="file_2"),
+    ]
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps([record for record in log if again or record["id"] not in ("activity_5", "activity_6")]))
+    with Store(":memory:") as store:
+        store.load(path)
+        assert len(gl.detect.run(store, ["REV-1"])[0]) == (0 if again else 2)
+
+
 @pytest.mark.parametrize("given", [updates("active"), updates("active")[:1], [], "text", None])
 def test_any_other_update_is_a_change(load, given):
     row = load([activity("admin_api_key_updated", admin_api_key_id="admin_key_1", updates=given)]).one("issuance")

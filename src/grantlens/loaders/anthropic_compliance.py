@@ -5,7 +5,8 @@ What the mapping decides, and why:
 - **Token id** is the key's or token's own id, where the activity names one. Published samples of key activities name
   none: they become rows without a token id, and join with nothing. A key is called `admin_api_key_...` where it is made
   and `apikey_...` where it acts; both are brought to the second.
-- A key that an update switches off has ended: disabled. Any other update is a change.
+- A key or service account that an update switches off has ended: disabled. Switched on again, a key is issued again, and an account enabled: a call
+  afterwards is no use after the end. Any other update is a change.
 - A service is known by its name; its keys act for it, and for no person. Nor does any other key: it is the organisation's, and goes on working when
   the person who made it is removed (Anthropic, "Admin API"; but for those of the Claude Code workspace, which no activity tells from the others). That
   tokens of environments and tunnels end with who minted them, no page says.
@@ -79,6 +80,8 @@ def _is_activity(record: Mapping) -> bool:
 # A key that is switched off is no change of its scopes.
 _SWITCHED_OFF = """len(list_filter(TRY(from_json(e.updates, '[{"type": "VARCHAR", "current_value": "VARCHAR"}]')),
                 lambda u: u.type = 'status' AND u.current_value IN ('inactive', 'disabled', 'archived'))) > 0"""
+_SWITCHED_ON = """len(list_filter(TRY(from_json(e.updates, '[{"type": "VARCHAR", "previous_value": "VARCHAR", "current_value": "VARCHAR"}]')),
+                lambda u: u.type = 'status' AND u.current_value = 'active' AND u.previous_value <> 'active')) > 0"""
 
 _KINDS = {
     "credential": (
@@ -121,7 +124,9 @@ _MEANING = ", ".join(f"'{kind}': '{meaning}'" for meaning, kinds in _KINDS.items
 _EVENT = f"""
 SELECT line_no, e.type AS type,
        CASE WHEN e.type = 'platform_service_account_updated' AND {_SWITCHED_OFF} THEN 'client end'
+            WHEN e.type = 'platform_service_account_updated' AND {_SWITCHED_ON} THEN 'client again'
             WHEN known = 'change' AND {_SWITCHED_OFF} THEN 'key end'
+            WHEN known = 'change' AND {_SWITCHED_ON} THEN 'key again'
             WHEN e.type = 'claude_user_role_updated' AND line ->> '$.previous_role' <> '' AND coalesce(line ->> '$.current_role', '') = '' THEN 'person end'
             WHEN known = 'tunnel' THEN CASE WHEN line ->> '$.tunnel_token_id' <> '' THEN 'token' END
             ELSE known END AS meaning,
@@ -179,13 +184,14 @@ FROM acting
 
 _ISSUANCE = """
 SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
-       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule') THEN 'consent' ELSE meaning END AS kind,
+       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule') THEN 'consent'
+            WHEN meaning = 'key again' THEN 'credential' ELSE meaning END AS kind,
        CASE WHEN meaning <> 'exchange' OR starts_with(told_outcome, 'succe') THEN 'success'
             WHEN told_outcome <> '' THEN 'denied' END AS outcome, grant_type,
        CASE meaning WHEN 'exchange' THEN exchanged.federation_rule_id WHEN 'rule' THEN federation_rule_id
                     WHEN 'consent for all' THEN integration_id END AS grant_id,
-       CASE WHEN meaning IN ('credential', 'token', 'refresh', 'change') THEN named END AS token_id,
-       CASE WHEN meaning IN ('token', 'refresh', 'exchange') THEN 'access' WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
+       CASE WHEN meaning IN ('credential', 'key again', 'token', 'refresh', 'change') THEN named END AS token_id,
+       CASE WHEN meaning IN ('token', 'refresh', 'exchange') THEN 'access' WHEN meaning IN ('credential', 'key again') THEN 'api_key' END AS token_kind,
        CASE WHEN meaning = 'exchange' THEN exchanged.oidc_token.jti
             WHEN meaning IN ('credential', 'token') AND NOT of_proxy THEN own_key END AS parent_token_id,
        CASE WHEN meaning = 'exchange' AND who.subject IS NOT NULL THEN [who.subject]
@@ -195,15 +201,15 @@ SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
             ELSE coalesce(token_name, api_key_name, key_name, service_name) END AS client_name,
        CASE WHEN meaning = 'own consent' THEN person END AS subject_id,
        CASE WHEN meaning = 'own consent' THEN who.email_address END AS subject_name,
-       CASE WHEN of_service OR meaning IN ('credential', 'token', 'exchange') THEN 'service'
+       CASE WHEN of_service OR meaning IN ('credential', 'key again', 'token', 'exchange') THEN 'service'
             WHEN meaning IN ('own consent', 'consent for all') THEN 'user' END AS subject_kind,
        TRY(from_json(scopes, '["VARCHAR"]')) AS scopes,
-       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule', 'change', 'credential', 'token') OR of_service
+       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'rule', 'change', 'credential', 'key again', 'token') OR of_service
             THEN doer END AS consent_actor,
        CASE WHEN meaning = 'own consent' THEN 'user' WHEN meaning IN ('consent for all', 'service', 'rule') THEN 'admin' END AS consent_kind,
        who.ip_address AS ip, who.user_agent AS user_agent
 FROM party
-WHERE meaning IN ('credential', 'token', 'refresh', 'exchange', 'change', 'own consent', 'consent for all', 'service')
+WHERE meaning IN ('credential', 'key again', 'token', 'refresh', 'exchange', 'change', 'own consent', 'consent for all', 'service')
     OR (meaning = 'rule' AND federation_rule_id IS NOT NULL)
 """
 
@@ -228,11 +234,12 @@ WHERE by_machine AND meaning IS DISTINCT FROM 'exchange'
 
 _REVOCATION = """
 SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at, tenant,
-       CASE WHEN meaning = 'person end' OR type LIKE 'platform@_service@_account@_%' ESCAPE '@' OR ends_with(type, '_updated')
+       CASE WHEN meaning = 'client again' THEN 'enable'
+            WHEN meaning = 'person end' OR type LIKE 'platform@_service@_account@_%' ESCAPE '@' OR ends_with(type, '_updated')
               OR type = 'service_deleted' THEN 'disable' ELSE 'revoke' END AS kind,
        'success' AS outcome,
        CASE meaning WHEN 'key end' THEN 'credential' WHEN 'credential' THEN 'credential' WHEN 'own end' THEN 'grant' WHEN 'rule end' THEN 'grant'
-                    WHEN 'refresh' THEN 'policy'
+                    WHEN 'refresh' THEN 'policy' WHEN 'client again' THEN 'client'
                     WHEN 'integration end' THEN 'grant' WHEN 'client end' THEN 'client' WHEN 'person end' THEN 'subject' ELSE 'session' END AS target_kind,
        CASE meaning WHEN 'key end' THEN named WHEN 'credential' THEN previous_credential_id END AS token_id,
        CASE meaning WHEN 'integration end' THEN integration_id ELSE federation_rule_id END AS grant_id,
@@ -246,7 +253,8 @@ SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at, tenant,
            AS initiator,
        doer AS actor_id
 FROM party
-WHERE (ends_with(meaning, ' end') OR (meaning = 'credential' AND previous_credential_id IS NOT NULL) OR (meaning = 'refresh' AND client_id IS NOT NULL))
+WHERE (ends_with(meaning, ' end') OR meaning = 'client again' OR (meaning = 'credential' AND previous_credential_id IS NOT NULL)
+       OR (meaning = 'refresh' AND client_id IS NOT NULL))
   AND NOT (meaning = 'person end' AND person IS NULL) AND NOT (meaning = 'rule end' AND federation_rule_id IS NULL)
 """
 
@@ -280,7 +288,7 @@ SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL 
 LOADER = with_envelopes(
     Loader(
         name="anthropic_compliance",
-        version=12,
+        version=13,
         title="Anthropic Compliance API activity feed",
         recognise=mostly_inside(_is_activity),
         fields=_FIELDS,
