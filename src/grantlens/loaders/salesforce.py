@@ -26,8 +26,9 @@ What the mapping decides, and why:
 - A logout that nobody asked for is a session that timed out. Of an OAuth session (APP_TYPE 2514) it may as well be a revoked
   token or app, which Salesforce's page "Logout Event Type" counts among the logouts: it is kept as revoked. A logout without
   a user is one record for many sessions revoked at once, by the same page: it does not say which.
-- The audit trail knows when an app is installed, blocked, deleted, or given a user that it acts for by client credentials; it names the app in its
-  text, and only texts of known wording are read. A deactivated user loses everything below; the text names the user by its id.
+- The audit trail knows when an app is made, installed, blocked, deleted, or given a user that it acts for by client credentials; it names the app in
+  its text, and only texts of known wording are read. A deactivated user loses everything below; the text names the user by its id. What somebody
+  did who had logged in as another user stands under that user (CreatedById): who did it is the DelegateUser, a user name.
 - Where Salesforce shows no application (`N/A`) or no address (`Salesforce.com IP`), nobody knows it.
 
 Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplication, the list of log files; on samples of
@@ -64,7 +65,7 @@ _FIELDS = """{
     "Query": "VARCHAR", "EvaluationTime": "VARCHAR", "RequestUri": "VARCHAR", "VerificationMethod": "VARCHAR",
     "ConnectedAppId": "VARCHAR", "UserAgent": "VARCHAR", "PolicyOutcome": "VARCHAR",
     "UserId": "VARCHAR", "Username": "VARCHAR", "SourceIp": "VARCHAR", "Browser": "VARCHAR",
-    "Id": "VARCHAR", "Action": "VARCHAR", "CreatedById": "VARCHAR", "Display": "VARCHAR", "EventType": "VARCHAR"
+    "Id": "VARCHAR", "Action": "VARCHAR", "CreatedById": "VARCHAR", "DelegateUser": "VARCHAR", "Display": "VARCHAR", "EventType": "VARCHAR"
 }"""
 
 # DuckDB finds a field of a structure in whatever case it is asked for, but parses names only as they are written.
@@ -91,11 +92,8 @@ def _is_lower(record: Mapping) -> bool:
 def _is_delivered(record: Mapping) -> bool:
     """Tell an event as the Streaming API delivers it: a channel, and the event as the payload of its data."""
     data = record.get("data")
-    return (
-        isinstance(record.get("channel"), str)
-        and isinstance(data, Mapping)
-        and isinstance(data.get("payload"), Mapping)
-    )
+    payload = data.get("payload") if isinstance(data, Mapping) else None
+    return isinstance(record.get("channel"), str) and isinstance(payload, Mapping)
 
 
 def _is_row(record: Mapping) -> bool:
@@ -149,7 +147,7 @@ SELECT line_no, r.*,
        CASE WHEN r.EVENT_TYPE = 'Login' THEN 'file login'
             WHEN r.EVENT_TYPE = 'Logout' THEN 'logout'
             WHEN r.EVENT_TYPE IN {_listed(_CALLS)} THEN 'call'
-            WHEN r.EVENT_TYPE IS NOT NULL THEN 'other event'
+            WHEN r.EVENT_TYPE IS NOT NULL THEN CASE r.EVENT_TYPE WHEN 'LoginAs' THEN 'other login' ELSE 'other event' END
             WHEN r.EventIdentifier IS NULL AND (r.LoginTime IS NOT NULL OR r.attributes.type = 'LoginHistory') THEN 'history login'
             WHEN starts_with(r.attributes.type, 'LoginEvent')
               OR (r.LoginType IS NOT NULL AND coalesce(r.attributes.type, r.Score, r.DelegatedUsername) IS NULL) THEN 'stream login'
@@ -158,11 +156,12 @@ SELECT line_no, r.*,
                   AND coalesce({", ".join(f"r.{name}" for name in _NOT_A_LOGOUT)}) IS NULL) THEN 'stream logout'
             WHEN r.EventIdentifier IS NOT NULL AND ((r.ApiType IS NOT NULL AND r.Operation IS NOT NULL)
                 OR starts_with(r.attributes.type, 'BulkApiResultEvent')) THEN 'stream call'
-            WHEN r.EventIdentifier IS NOT NULL THEN 'other event'
-            WHEN r.Action IN ('insertConnectedApplication', 'addOauthClientCredentialUser') THEN 'consent'
+            WHEN r.EventIdentifier IS NOT NULL THEN CASE WHEN r.DelegatedUsername <> '' THEN 'other login' ELSE 'other event' END
+            WHEN r.Action IN ('insertConnectedApplication', 'insertApplication', 'addOauthClientCredentialUser') THEN 'consent'
             WHEN r.Action = 'changeOauthDefaultScope' THEN 'change'
             WHEN r.Action IN ('deleteConnectedApplication', 'deleteApplication', 'blockConnectedApplication', 'unblockConnectedApplication') THEN 'end'
             WHEN r.Action IN ('deactivateduser', 'activateduser') THEN 'person end'
+            WHEN regexp_matches(r.Action, '^su([A-Z][A-Za-z]*)?(Login|Logout)$|^suloginaccessused$') THEN 'other login'
             WHEN r.Action IS NOT NULL THEN 'other action'
             WHEN r.EventType IS NOT NULL AND r.attributes.type = 'EventLogFile' THEN 'index' END AS meaning
 FROM record
@@ -175,9 +174,8 @@ _TYPED_WITHIN = _TYPED.replace(
                   coalesce(r.data.payload.attributes.type, regexp_extract(r.channel, '^/event/(.+)$', 1))}) AS r FROM record)""",
 )
 
-_CELLS = ", ".join(
-    f"'{name}': nullif(r.{name}, '')" for name in json.loads(_FIELDS) if name not in ("attributes", "Username")
-)
+_PLAIN = [name for name in json.loads(_FIELDS) if name not in ("attributes", "Username")]
+_CELLS = ", ".join(f"'{name}': nullif(r.{name}, '')" for name in _PLAIN)
 _TYPED_ROWS = _TYPED.replace(
     "FROM record",
     f"""FROM (SELECT line_no, {{{_CELLS}, 'Username': coalesce(nullif(r.UserNameDetail, ''), nullif(r.Username, '')),
@@ -223,7 +221,9 @@ FROM (
            CASE WHEN means = 'person end' THEN nullif(regexp_extract(Display, '[(]UserID: [[]([0-9A-Za-z]{{15,18}})[]][)]$', 1), '')
                 WHEN means = 'consent' THEN nullif(regexp_extract(Display, '{_RUNS_AS}', 1), '') END AS named_user,
            CASE WHEN Action = 'addOauthClientCredentialUser' THEN regexp_extract(Display, '{_RUNS_AS}', 2)
-                WHEN is_setup THEN regexp_extract(Display, '^(?:Installed|Uninstalled|Unblocked|Blocked|Deleted) Connected App (.+?)(?: to Salesforce)?$', 1)
+                WHEN Action IN ('insertConnectedApplication', 'blockConnectedApplication', 'unblockConnectedApplication')
+                THEN regexp_extract(Display, '^(?:Installed|Blocked|Unblocked) Connected App (.+?)(?: to Salesforce)?$', 1)
+                WHEN is_setup THEN regexp_extract(Display, '^(?:Created|Uninstalled|Deleted) Connected App (.+)$', 1)
                 WHEN is_stream THEN CASE WHEN is_oauth THEN nullif(Application, 'N/A')
                                          WHEN means = 'call' THEN coalesce(nullif(Application, 'N/A'), ConnectedAppId) END
                 ELSE coalesce(CONNECTED_APP_NAME, CONNECTED_APP_ID) END AS named_client
@@ -271,7 +271,7 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
        CASE WHEN means = 'change' THEN list_filter(list_transform(
             string_split(nullif(regexp_extract(Display, ' scopes from .* to (.+)$', 1), ''), ','), lambda s: trim(s)), lambda s: s <> 'null')
             END AS scopes,
-       CASE WHEN is_setup THEN person END AS consent_actor,
+       CASE WHEN is_setup THEN coalesce(nullif(DelegateUser, ''), person) END AS consent_actor,
        CASE WHEN is_setup THEN 'admin' END AS consent_kind,
        ip, coalesce(nullif(Browser, 'Unknown'), nullif(BROWSER_TYPE, '')) AS user_agent
 FROM known
@@ -324,7 +324,7 @@ SELECT line_no, event_id, happened_at AS revoked_at, received_at,
        CASE WHEN is_setup THEN named_person ELSE person END AS subject_id,
        CASE WHEN NOT is_setup THEN person_name END AS subject_name,
        CASE WHEN is_setup THEN 'admin' WHEN timed_out THEN 'system' WHEN USER_INITIATED_LOGOUT = '1' THEN 'user' END AS initiator,
-       CASE WHEN is_setup OR timed_out OR NOT is_unasked THEN person END AS actor_id,
+       CASE WHEN is_setup OR timed_out OR NOT is_unasked THEN coalesce(nullif(DelegateUser, ''), person) END AS actor_id,
        CASE WHEN EVENT_TYPE = 'Logout' AND person IS NULL THEN 'Logout: several sessions at once'
             WHEN is_unasked AND NOT timed_out THEN 'Logout: revoked or timed out'
             ELSE coalesce(Action, EVENT_TYPE, 'LogoutEvent') END AS reason
@@ -336,6 +336,7 @@ FROM (SELECT *, coalesce(USER_INITIATED_LOGOUT = '0', false) AS is_unasked,
 _IGNORED = """
 SELECT line_no,
        CASE meaning WHEN 'index' THEN 'list of log files' WHEN 'other action' THEN 'change of setup that neither gives nor takes access'
+                    WHEN 'other login' THEN 'somebody logged in as another user, or out again'
                     ELSE 'event that is neither login nor call of the API' END AS reason
 FROM known
 WHERE meaning LIKE 'other%' OR meaning = 'index'
@@ -349,11 +350,10 @@ UNION ALL
 SELECT line_no, 'time cannot be read' FROM known WHERE written <> '' AND happened_at IS NULL
 """
 
-_LOGGED_IN = (
-    "SELECT line_no, NULL::VARCHAR AS tenant, happened_at FROM known WHERE meaning IN ('file login', 'stream login')"
-)
-_ALL_CALLS = "SELECT line_no, NULL::VARCHAR AS tenant, happened_at FROM known WHERE EVENT_TYPE = 'ApiTotalUsage'"
-_ENDS = "SELECT line_no, NULL::VARCHAR AS tenant, happened_at FROM known WHERE means = 'logout' OR is_setup"
+_SHOWN = "SELECT line_no, NULL::VARCHAR AS tenant, happened_at FROM known WHERE "
+_LOGGED_IN = _SHOWN + "meaning IN ('file login', 'stream login')"
+_ALL_CALLS = _SHOWN + "EVENT_TYPE = 'ApiTotalUsage'"
+_ENDS = _SHOWN + "means = 'logout' OR is_setup"
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
@@ -369,7 +369,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=15,
+    version=16,
     title="Salesforce event log files, login events, login history and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,

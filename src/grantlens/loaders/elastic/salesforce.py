@@ -29,6 +29,7 @@ def as_written(record: Mapping, kept: Mapping) -> Mapping:
         "Action": at(record, "event", "action"),
         "CreatedDate": happened_at(record),
         "CreatedById": kept.get("created_by_id"),
+        "DelegateUser": kept.get("delegate_user"),
         "Display": kept.get("display"),
         "Section": kept.get("section"),
     }
