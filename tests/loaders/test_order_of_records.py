@@ -242,6 +242,13 @@ def test_an_archive_shows_what_its_records_show_and_alerts_nothing(covered, load
     assert {how for *_, how in covered([*map(alert, records)])} == {"in part"}
 
 
+def test_native_calls_in_an_archive_show_what_they_show_and_in_alerts_nothing(covered):
+    called = {"log": "usage", "outcome": "success", "token_id": "t", "client_id": "app"}
+    calls = [called | {"used_at": f"{at(n):%Y-%m-%dT%H:%M:%SZ}"} for n in range(3)]
+    assert covered([*map(archived, calls)]) == covered(calls) == [stretch("usage", 0, 2)]
+    assert covered([*map(alert, calls)]) == [stretch("usage", 0, 2, whole=False)]
+
+
 @pytest.mark.parametrize("written", [list, searched])
 def test_alerts_beside_an_archive_show_nothing_before_and_after_it(covered, written):
     """An index keeps alerts for longer than archives, and a search may find both: of the other days it has no more than the alerts."""

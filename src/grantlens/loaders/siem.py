@@ -356,7 +356,7 @@ def taking_out(
     if loader.name != "native":
         loader = _shown_by_records(loader)
     elif any(map(is_chosen, outer)):
-        loader = replace(loader, carries=(), otherwise=None)
+        loader = replace(loader, carries=())
     loader = replace(loader, recognise=inside)
     if loader.split:
         return replace(loader, split=_Split(inside, loader.split))
