@@ -105,6 +105,54 @@ TABLES = {
     "ContainerLogV2, CSV of the portal": table(lambda record: {"TimeGenerated [UTC]": "7/1/2026, 10:00:05.123 AM", "LogMessage": line(record)}),
     "ContainerLog": lines(lambda record: ROW | {"LogEntry": line(record), "LogEntrySource": "stdout"}),
 }  # fmt: skip
+
+
+def collected(of):
+    """Return pages of the OpenTelemetry Collector: of two files, one of them with two scopes."""
+
+    def written(records):
+        found = [
+            {
+                "observedTimeUnixNano": "1782900005123000000",
+                "body": of(record),
+                "attributes": [{"key": "log.file.name", "value": {"stringValue": "a"}}],
+            }
+            for record in records
+        ]
+        scopes = [{"scope": {}, "logRecords": found[:1]}, {"scope": {}, "logRecords": found[1:3]}]
+        rest = {"resource": {}, "scopeLogs": [{"scope": {}, "logRecords": found[3:]}]}
+        first = {"resource": {}, "scopeLogs": scopes}
+        return "".join(json.dumps({"resourceLogs": page}) + "\n" for page in ([first, {"scopeLogs": []}], [rest]))
+
+    return written
+
+
+def wrapped(value):
+    """Write a value as OTLP does, whose whole numbers are text."""
+    if isinstance(value, dict):
+        return {"kvlistValue": {"values": [{"key": name, "value": wrapped(each)} for name, each in value.items()]}}
+    if isinstance(value, list):
+        return {"arrayValue": {"values": [wrapped(each) for each in value]}}
+    if isinstance(value, bool):
+        return {"boolValue": value}
+    if isinstance(value, int):
+        return {"intValue": str(value)}
+    return {"doubleValue": value} if isinstance(value, float) else {} if value is None else {"stringValue": value}
+
+
+COLLECTED = {
+    "OpenTelemetry, lines": collected(lambda record: {"stringValue": line(record)}),
+    "OpenTelemetry, pretty": lambda records: json.dumps(
+        {
+            "resourceLogs": [
+                {"scopeLogs": [{"logRecords": [{"timeUnixNano": "1", "body": {"stringValue": line(record)}}]}]}
+                for record in records
+            ]
+        },
+        indent=2,
+    ),
+    "OpenTelemetry, parsed": collected(wrapped),
+}
 PULLED = {
     "Pub/Sub, pulled": lambda records: json.dumps(
         [{"ackId": "a", "message": message(record)} for record in records], indent=2
@@ -113,7 +161,7 @@ PULLED = {
         {"receivedMessages": [{"ackId": "a", "message": message(record)} for record in records]}
     ),
 }
-ALL = ANSWERS | QUEUES | TABLES | PULLED
+ALL = ANSWERS | QUEUES | TABLES | COLLECTED | PULLED
 
 
 def placeless(loaded):
@@ -155,7 +203,7 @@ def sample_of(text):
 def test_of_what_a_query_or_a_pull_chose_a_silence_says_nothing(wrap):
     """A pull gives one message, a query 30 lines by logcli if nobody asks for more, 1,000 in Explore, 10,000 by Insights."""
     found = [hit for record in sample_of(ALL[wrap](RECORDS["github"])) for hit in hits(record)]
-    assert {*map(is_chosen, found)} == {wrap not in QUEUES | TABLES}
+    assert {*map(is_chosen, found)} == {wrap not in QUEUES | TABLES | COLLECTED}
 
 
 def test_a_file_of_text_is_no_answer():
@@ -174,7 +222,10 @@ def test_what_is_no_row_of_an_answer_is_rejected_and_not_dropped(load, bare):
 
 @pytest.mark.parametrize(
     "text",
-    ['{"status": "success", "data": {"resultType": "streams", "result": []}}', '{"results": [], "status": "Complete"}'],
+    [
+        '{"status": "success", "data": {"resultType": "streams", "result": []}}',
+        '{"results": [], "status": "Complete"}',
+    ],
 )
 def test_an_answer_without_rows_is_empty(tmp_path, text):
     (tmp_path / "a.json").write_text(text)

@@ -1,5 +1,5 @@
 """What a store or a queue puts around a record that it hands over: Loki, Grafana's Explore, CloudWatch Logs Insights, Log Analytics,
-Pub/Sub, Kafka.
+Pub/Sub, Kafka, the OpenTelemetry Collector.
 
 Each is told by keys that no record has which a loader knows, never by what stands inside.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grantlens.loaders.line_header import is_of_grafana
+from grantlens.loaders.otlp import body, log_records
 
 _FOUND = {"line", "timestamp", "date", "labels", "fields"}
 """All that logcli (`-o jsonl`) and Grafana (JSON) write of a line."""
@@ -48,7 +49,9 @@ def held(record: Mapping) -> object:
     if record.keys() in _CONNECT:
         return record.get("payload", record.get("RECORD_CONTENT"))
     message = record.get("message")
-    return _decoded(message.get("data")) if record.keys() & _PUBSUB and isinstance(message, Mapping) else None
+    if record.keys() & _PUBSUB and isinstance(message, Mapping):
+        return _decoded(message.get("data"))
+    return body(record)
 
 
 def _decoded(data: object) -> str | None:
@@ -74,7 +77,7 @@ def is_queried(record: Mapping) -> bool:
 
 
 def answer(record: Mapping) -> list[Any]:
-    """Return the rows of an answer of Loki's API or of Insights (`get-query-results`), none if it is another object.
+    """Return the rows of an answer of Loki's API or of Insights (`get-query-results`), and of a page of the collector, none if it is another object.
 
     What is no row is given as it stands, so that it is counted.
 
@@ -92,7 +95,7 @@ def answer(record: Mapping) -> list[Any]:
         return _of_stream(record)
     if isinstance(results, list) and any(isinstance(row, list) for row in results):
         return [_of_cells(row) for row in results]
-    return []
+    return log_records(record)
 
 
 def _of_stream(stream: object) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from grantlens.loaders.mapped.forms import Form, forms_of
 from grantlens.loaders.mapped.place import Place
+from grantlens.loaders.otlp import bare
 
 _WORD = re.compile(
     r"(?P<key>[A-Za-z_@:][\w.@:/-]*)=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>[^\s\"]\S*)?)(?=[\s,]|$)"
@@ -226,7 +227,7 @@ def _join(record: dict[str, Any], way: tuple[str, ...]) -> None:
         joined: dict[str, Any] = {}
         for item in items:
             named, value = (next((item[name] for name in names if name in item), None) for names in PAIR)
-            joined.setdefault(str(named), _bare(value))
+            joined.setdefault(str(named), bare(value))
         holder[way[-1]] = joined
 
 
@@ -244,24 +245,3 @@ def is_pairs(items: Any) -> TypeGuard[list[dict[str, Any]]]:
         and ("key" in item or any(name in item for name in PAIR[1]))
         for item in items
     )
-
-
-def _bare(value: Any) -> Any:
-    """Take a value out of the wrapping in which protocol buffers write it: `{"stringValue": "x"}`.
-
-    Examples
-    --------
-    >>> _bare({"intValue": "200"}), _bare({"arrayValue": {"values": [{"stringValue": "a"}]}}), _bare({"city": "Bern"})
-    ('200', ['a'], {'city': 'Bern'})
-    """
-    if not isinstance(value, dict) or len(value) != 1:
-        return value
-    ((kind, inner),) = value.items()
-    if kind in ("stringValue", "intValue", "boolValue", "doubleValue", "bytesValue"):
-        return inner
-    if kind == "arrayValue" and isinstance(inner, dict):
-        return [_bare(item) for item in inner.get("values") or []]
-    if kind == "kvlistValue" and isinstance(inner, dict):
-        items = [item for item in inner.get("values") or [] if isinstance(item, dict)]
-        return {str(item.get("key")): _bare(item.get("value")) for item in items}
-    return value
