@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from grantlens.access_review import review
 from grantlens.store import Store
+from tests.loaders import test_slack
 
 from .oracle import issuance, ndjson, revocation, usage
 
@@ -70,6 +71,35 @@ def test_what_is_only_left_out_cut_or_hashed_is_no_difference(tmp_path, log, oth
     for pair in ([first, first | other], [first | other, first]):
         batch = _loaded(tmp_path, log, pair, way)
         assert (batch["duplicates"], batch["note"]) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("action", "other", "told"),
+    [
+        (
+            "app_installed",
+            {"entity": test_slack.app(scopes=["admin"])},
+            "issuance duplicate differs in scopes",
+        ),
+        ("app_installed", {"context": {"location": {"type": "workspace", "id": "T1"}, "ua": "cut"}}, None),
+        ("app_installed", {"entity": test_slack.app(name="Renamed")}, None),
+        (
+            "app_uninstalled",
+            {"entity": test_slack.app(id="A2")},
+            "revocation duplicate differs in client_id",
+        ),
+        ("app_uninstalled", {}, None),
+    ],
+)
+def test_the_rows_of_one_provider_that_are_compared_before_they_are_written(tmp_path, action, other, told):
+    path = ndjson(tmp_path / "a.ndjson", [test_slack.event(action), test_slack.event(action, **other)])
+    with Store(":memory:") as store:
+        (batch,) = store.load(path).batches
+    assert (batch["loader"], batch["duplicates"]) == ("slack", 1)
+    if told is None:
+        assert batch["note"] is None
+    else:
+        assert batch["note"].startswith(f"1 {told} from the record")
 
 
 def test_each_duplicate_counts_once_and_each_file_says_its_own(tmp_path):
