@@ -119,7 +119,7 @@ loader = Loader(
     usage="SELECT line_no, line_no::VARCHAR AS event_id, r.at AS used_at, 'success' AS outcome FROM record WHERE r.at > '2'",
     revocation=(
         "SELECT line_no, 'r1' AS event_id, r.ended AS revoked_at, 'tenant' AS tenant, 'revoke' AS kind, 'success' AS outcome, "
-        "'client' AS target_kind, 'app' AS client_id FROM record WHERE r.ended IS NOT NULL"
+        "'client' AS target_kind, 'app' AS client_id, [r.ended] AS scopes_removed FROM record WHERE r.ended IS NOT NULL"
     ),
     ignored="SELECT line_no, 'old' AS reason FROM record WHERE r.at < '2'",
 )
@@ -137,6 +137,8 @@ def test_no_pandas_is_imported(tmp_path):
     path.write_text('{"at": "2026-07-01T00:00:00Z"}\n' * 2)  # nothing is ignored, nothing rejected
     assert loaded_alone(path) == "[2, 0, 0, 0] False"
     path.write_text('{"ended": "2026-07-01T00:00:00Z"}\n{"ended": "2026-07-02T00:00:00Z"}\n')  # of one id
+    assert loaded_alone(path) == "[0, 1, 0, 0] False"
+    path.write_text('{"ended": "2026-07-01T00:00:00Z"}\n' * 2)  # one event, whose lists are compared
     assert loaded_alone(path) == "[0, 1, 0, 0] False"
 
 

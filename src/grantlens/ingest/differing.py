@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grantlens.reading.chunk import int_array, numbers_of, text_array
 from grantlens.schema import LOGS, TIMES
 from grantlens.wording import agree, listed, plural
 
@@ -54,12 +55,15 @@ def differs(table: pa.Table, log: str, rows: np.ndarray, others: np.ndarray) -> 
     import pyarrow.compute as pc
 
     found = np.zeros(len(rows), bool)
+    mine, theirs = int_array(rows), int_array(others)
+    between = text_array(["\n"])[0]  # as text, or `fill_null`, it would import pandas
     for name in compared(log):
         if name in table.column_names:
             column = table[name]
             if pa.types.is_list(column.type):
-                column = pc.binary_join(column, "\n")
-            found |= pc.not_equal(column.take(rows), column.take(others)).fill_null(False).to_numpy()
+                column = pc.binary_join(column, between)
+            other = pc.not_equal(column.take(mine), column.take(theirs))
+            found |= numbers_of(pc.and_kleene(pc.is_valid(other), other).cast("uint8"), "uint8") > 0
     return found
 
 
