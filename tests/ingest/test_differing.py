@@ -1,12 +1,14 @@
 """Of two records with one id that say different things the first is kept, and the file of the second says so."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grantlens.access_review import review
+from grantlens.loaders.native import LOADER
 from grantlens.store import Store
 from tests.loaders import test_slack
 
@@ -116,6 +118,18 @@ def test_each_duplicate_counts_once_and_each_file_says_its_own(tmp_path):
         assert store.engine.rows("SELECT event_id, client_id, status FROM usage WHERE event_id = 'u2'") == [
             ("u2", "c2", 200)
         ]
+
+
+def test_what_another_version_of_the_loader_read_is_not_compared(tmp_path):
+    """It may have read the same record otherwise: an update of grantlens is no alteration of a log."""
+    paths = [ndjson(tmp_path / f"{n}.ndjson", [usage(1, status=status)]) for n, status in enumerate((200, 500, 403))]
+    before = replace(LOADER, version=LOADER.version - 1, dialect=None)
+    with Store(":memory:") as store:
+        store.load(paths[0], loader=before)
+        (batch,) = store.load(paths[1]).batches
+        assert (batch["duplicates"], batch["note"]) == (1, None)
+        (batch,) = store.load(paths[2], loader=before).batches
+        assert "1 usage duplicate differs in status from" in batch["note"]
 
 
 def test_a_log_that_was_rewritten_and_loaded_again_is_told_by_the_review(tmp_path):

@@ -1,6 +1,7 @@
 """Duplicates that say something else than the record that was kept: a log was altered on its way, or its ids are not unique.
 
-What only one of two records says is no difference, for collectors leave fields out; nor is a time, for they cut it.
+What only one of two records says is no difference, for collectors leave fields out; nor is a time, for they cut it. What another version
+of a loader read is not compared: it may have read the same record otherwise.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def differing(log: str, row: str, near_us: int) -> str:
         The column of its table or view that `duplicate` names.
     near_us
         Records of one event are nearer to each other than these microseconds.
+
+    Name and version of the loader that reads them are bound as `loader` and `loader_version`.
     """
     time = TIMES[log]
     columns = compared(log)
@@ -85,7 +88,11 @@ def differing(log: str, row: str, near_us: int) -> str:
     differs = ", ".join(f"CASE WHEN d.{column} <> k.{column} THEN '{column}' END" for column in columns)
     return f"""
     WITH dropped AS (SELECT *, {row} AS row FROM {log} WHERE {row} IN (SELECT row FROM duplicate)),
-    kept AS (SELECT * FROM {log} SEMI JOIN dropped USING (source, event_id) WHERE {row} NOT IN (SELECT row FROM duplicate)),
+    kept AS (
+        SELECT * FROM {log} SEMI JOIN dropped USING (source, event_id)
+        WHERE {row} NOT IN (SELECT row FROM duplicate) AND batch_id NOT IN (
+            SELECT batch_id FROM batch WHERE loader IS DISTINCT FROM $loader OR loader_version IS DISTINCT FROM $loader_version)
+    ),
     beside AS (
         SELECT d.batch_id, d.row, [{differs}] AS differs FROM dropped d JOIN kept k USING (source, event_id)
         WHERE abs(epoch_us(d.{time}) - epoch_us(k.{time})) < {near_us} AND (d.tenant = k.tenant OR d.tenant IS NULL OR k.tenant IS NULL)

@@ -218,7 +218,9 @@ class Duplicates:
 
     def _note_differing(self, log: str, row: str) -> None:
         """Note in each file how many of its duplicates say something else than the record that is kept."""
-        for batch, records, columns in self._engine.rows(differing(log, row, NEAR_US)):
+        loader = self._accounts.files[0].loader
+        reader = {"loader": loader and loader.name, "loader_version": loader and loader.version}
+        for batch, records, columns in self._engine.rows(differing(log, row, NEAR_US), reader):
             self._accounts.files[batch - self._accounts.batch_id].notes.append(told(log, records, columns))
 
     def _forget(self, log: str, table: str, row: str) -> np.ndarray:
