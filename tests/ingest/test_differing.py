@@ -104,6 +104,14 @@ def test_the_rows_of_one_provider_that_are_compared_before_they_are_written(tmp_
         assert batch["note"].startswith(f"1 {told} from the record")
 
 
+@pytest.mark.parametrize("way", ["one file", "one load", "two loads"])
+def test_the_order_of_scopes_is_no_difference_that_of_actors_is(tmp_path, way):
+    first = issuance(1, scopes=["a", "b"], actor_chain=["x", "y"])
+    assert _loaded(tmp_path, "issuance", [first, first | {"scopes": ["b", "a"]}], way)["note"] is None
+    other = _loaded(tmp_path, "issuance", [first, first | {"actor_chain": ["y", "x"]}], way)
+    assert other["note"].startswith("1 issuance duplicate differs in actor_chain from")
+
+
 def test_each_duplicate_counts_once_and_each_file_says_its_own(tmp_path):
     kept = ndjson(tmp_path / "a.ndjson", [*map(usage, range(5)), usage(0, tenant="t")])
     altered = ndjson(

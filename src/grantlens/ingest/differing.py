@@ -83,9 +83,14 @@ def differing(log: str, row: str, near_us: int) -> str:
     Name and version of the loader that reads them are bound as `loader` and `loader_version`.
     """
     time = TIMES[log]
-    columns = compared(log)
-    another = " OR ".join(f"d.{column} <> k.{column}" for column in columns)
-    differs = ", ".join(f"CASE WHEN d.{column} <> k.{column} THEN '{column}' END" for column in columns)
+    lists = {column.name for column in LOGS[log].columns if column.type == "VARCHAR[]"} - {
+        "actor_chain"
+    }  # whose order tells nothing
+    other = {
+        name: "list_sort(d.{0}) <> list_sort(k.{0})" if name in lists else "d.{0} <> k.{0}" for name in compared(log)
+    }
+    another = " OR ".join(text.format(name) for name, text in other.items())
+    differs = ", ".join(f"CASE WHEN {text.format(name)} THEN '{name}' END" for name, text in other.items())
     return f"""
     WITH dropped AS (SELECT *, {row} AS row FROM {log} WHERE {row} IN (SELECT row FROM duplicate)),
     kept AS (
