@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from grantlens.schema import Column
+
 KEPT = "from the record of the same id that was kept"
 """Words of the note of a file that has such duplicates."""
 
@@ -83,14 +85,8 @@ def differing(log: str, row: str, near_us: int) -> str:
     Name and version of the loader that reads them are bound as `loader` and `loader_version`.
     """
     time = TIMES[log]
-    lists = {column.name for column in LOGS[log].columns if column.type == "VARCHAR[]"} - {
-        "actor_chain"
-    }  # whose order tells nothing
-    other = {
-        name: "list_sort(d.{0}) <> list_sort(k.{0})" if name in lists else "d.{0} <> k.{0}" for name in compared(log)
-    }
-    another = " OR ".join(text.format(name) for name, text in other.items())
-    differs = ", ".join(f"CASE WHEN {text.format(name)} THEN '{name}' END" for name, text in other.items())
+    apart = {column.name: _apart(column) for column in LOGS[log].columns if column.name in compared(log)}
+    differs = ", ".join(f"CASE WHEN {another} THEN '{name}' END" for name, another in apart.items())
     return f"""
     WITH dropped AS (SELECT *, {row} AS row FROM {log} WHERE {row} IN (SELECT row FROM duplicate)),
     kept AS (
@@ -101,10 +97,16 @@ def differing(log: str, row: str, near_us: int) -> str:
     beside AS (
         SELECT d.batch_id, d.row, [{differs}] AS differs FROM dropped d JOIN kept k USING (source, event_id)
         WHERE abs(epoch_us(d.{time}) - epoch_us(k.{time})) < {near_us} AND (d.tenant = k.tenant OR d.tenant IS NULL OR k.tenant IS NULL)
-            AND ({another})
+            AND ({" OR ".join(apart.values())})
     )
     SELECT batch_id, count(DISTINCT row), list_distinct(flatten(list(differs))) FROM beside GROUP BY batch_id
     """
+
+
+def _apart(column: Column) -> str:
+    """Return SQL that is true where two rows say different things; the order of scopes tells nothing, that of actors does."""
+    form = "list_sort({})" if column.type == "VARCHAR[]" and column.name != "actor_chain" else "{}"
+    return f"{form.format(f'd.{column.name}')} <> {form.format(f'k.{column.name}')}"
 
 
 def told(log: str, records: int, columns: list[str]) -> str:

@@ -49,8 +49,10 @@ def bare(value: Any) -> Any:
     >>> bare({"intValue": "200"}), bare({"arrayValue": {"values": [{"stringValue": "a"}]}}), bare({"city": "Bern"})
     (200, ['a'], {'city': 'Bern'})
     """
+    if value == {}:
+        return None
     if not isinstance(value, dict) or len(value) != 1:
-        return value or None if isinstance(value, dict) else value
+        return value
     ((kind, inner),) = value.items()
     if kind == "intValue" and isinstance(inner, str) and _WHOLE.fullmatch(inner):
         return int(inner)

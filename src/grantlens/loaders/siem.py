@@ -243,7 +243,8 @@ class _Decode:
         text = self.inside.text(line)
         if self.decode is None or (self.keeps_json and text.startswith("{")):
             return text
-        return self.decode(text.removesuffix(CHOSEN)) + text[len(text.removesuffix(CHOSEN)) :]
+        bare = text.removesuffix(CHOSEN)
+        return self.decode(bare) + text[len(bare) :]
 
 
 @dataclass(frozen=True)
