@@ -4,6 +4,7 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
+OLDEST := .venv-oldest
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Each takes a core and some hundred MB; where a container names the cores of its host, four is as far as a guess may go.
@@ -13,7 +14,7 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $
 TUNED := glibc.malloc.tcache_count=8000:glibc.malloc.mxfast=0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types bench score lab lock clean
+.PHONY: help demo test oldest lint format types bench score lab lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,15 @@ demo: $(READY) ## Load the sample logs, print the findings, write demo/report.ht
 
 test: $(READY) ## Run every test, notebooks and command line included
 	GLIBC_TUNABLES=$(TUNED) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
+
+oldest: ## Run the demo and the examples in the code with the oldest packages that pyproject.toml allows
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python -c "import tomllib; print(*(each.partition(',')[0].replace('>=', '==') \
+		for each in tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies']), sep='\n')" > $(OLDEST)/oldest.txt
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -r $(OLDEST)/oldest.txt pytest
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps .
+	$(OLDEST)/bin/grantlens demo --out $(OLDEST)/demo > $(OLDEST)/demo.txt
+	$(OLDEST)/bin/python -m pytest -q -p no:cacheprovider src
 
 lint: $(READY) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -48,7 +58,7 @@ lock: ## Pin every dependency again, with hashes and without addresses (needs uv
 		--generate-hashes --no-annotate --custom-compile-command "make lock" --upgrade -o requirements.txt
 
 clean: ## Remove the environment and what demo wrote
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) $(OLDEST) demo
 
 $(READY): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "grantlens needs Python 3.11 or newer with venv; name one: make PYTHON=/path/to/python3" >&2; exit 2; }
