@@ -1,7 +1,7 @@
 """Salesforce: event log files (CSV or JSON), login events of the stream, the login history, and the setup audit trail.
 
 `shape` tells how a record is written and of which stream it is, `meaning` what it is for access; then one file for each log: `logins` what is
-issued, `calls` what is used, `ends` what is ended.
+issued, `calls` what is used, `ends` what is ended. `objects` reads Event Log Objects as log files.
 
 What the mapping decides, and why:
 
@@ -12,7 +12,8 @@ What the mapping decides, and why:
   so the name is the client's id, and CONNECTED_APP_ID stands in only where no name is given.
 - A row of the object `LoginHistory` is a login like that of the stream, with the app's name, but has neither key: nothing that is found by a
   key can be missed among such rows, so their silence shows nothing.
-- User ids come with 15 characters or with 18. All are brought to 18: the last three are a checksum of the case.
+- Ids of users and apps come with 15 characters or with 18. All are brought to 18: the last three are a checksum of the case.
+- An Agentforce agent that calls is the actor, by its bot. What else the category of a client tells (`API_CLIENT_CATEGORY`) names nobody.
 - No row names its organisation: only event log files could, and what they show would join with no login event and no change of setup.
 - `TIMESTAMP` is yyyyMMddHHmmss.SSS in UTC, its last zeros left out. `TIMESTAMP_DERIVED` is ISO text, and preferred.
 - The Streaming API delivers each event as the `payload` of its `data`, and names its type by the `channel`.
@@ -49,6 +50,7 @@ from grantlens.loaders.salesforce.calls import USAGE
 from grantlens.loaders.salesforce.ends import REVOCATION
 from grantlens.loaders.salesforce.logins import ISSUANCE
 from grantlens.loaders.salesforce.meaning import KNOWN, TYPED, TYPED_ROWS, TYPED_WITHIN
+from grantlens.loaders.salesforce.objects import OBJECT_FIELDS, TYPED_OBJECTS, is_object
 from grantlens.loaders.salesforce.shape import FIELDS, LOWER_FIELDS, is_delivered, is_lower, is_row, kind
 
 _IGNORED = """
@@ -82,14 +84,24 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
     if any(map(is_row, sample)):
         fields = FIELDS.replace('"Username"', '"UserNameDetail": "VARCHAR", "Username"')
         return replace(LOADER, fields=fields, steps={**LOADER.steps, "typed": TYPED_ROWS})
+    if any(map(is_object, sample)):
+        # LoginEventLog has the name as Username and as UserName, which are one for DuckDB
+        fields = (
+            OBJECT_FIELDS.replace("Username", "UserName")
+            if any("UserName" in record for record in sample)
+            else OBJECT_FIELDS
+        )
+        return replace(
+            LOADER, fields=fields, steps={**LOADER.steps, "typed": TYPED_OBJECTS}, otherwise=LOADER, dialect=None
+        )
     return replace(LOADER, fields=LOWER_FIELDS if any(map(is_lower, sample)) else FIELDS)
 
 
 LOADER = Loader(
     name="salesforce",
-    version=16,
+    version=17,
     title="Salesforce event log files, login events, login history and setup audit trail",
-    recognise=mostly(kind),
+    recognise=mostly(lambda record: kind(record) or is_object(record)),
     fields=FIELDS,
     dialect=_fitted,
     carries=("issuance", "usage", "revocation"),

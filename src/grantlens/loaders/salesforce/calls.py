@@ -22,6 +22,7 @@ SELECT line_no, event_id, happened_at AS used_at, received_at,
        coalesce(CASE WHEN is_stream THEN nullif(Application, 'N/A') END, nullif(CONNECTED_APP_NAME, ''), nullif(CLIENT_NAME, ''))
            AS client_name,
        person AS subject_id, person_name AS subject_name,
+       CASE WHEN API_CLIENT_CATEGORY = 'AGENTFORCE_AGENT' AND BOT_IDENTIFIER <> '' THEN [BOT_IDENTIFIER] END AS actor_chain,
        'salesforce' AS resource_server,
        upper(coalesce(nullif(HTTP_METHOD, ''), nullif(METHOD, ''))) AS method,
        split_part(coalesce(nullif(API_RESOURCE, ''), nullif(URI, '')), '?', 1) AS target,

@@ -69,7 +69,7 @@ _READ = """"TIMESTAMP", TIMESTAMP_DERIVED, REQUEST_ID, USER_ID, USER_ID_DERIVED,
     BATCH_ID, STATUS_CODE, RUN_TIME, CPU_TIME, CONNECTED_APP_ID, CLIENT_IP, SOURCE_IP, attributes, EventIdentifier, EventDate,
     LoginTime, CreatedDate, LoginKey, SessionKey, SessionLevel, ApiType, RecordId, Score, DelegatedUsername, FileAction, Query,
     EvaluationTime, RequestUri, VerificationMethod, ConnectedAppId, LOGIN_TYPE, LoginSubType, LOGIN_SUB_TYPE,
-    UserId, Username, SourceIp, Id, CreatedById, EventType, is_file, written_user, named_user, named_client"""
+    UserId, Username, SourceIp, Id, CreatedById, EventType, is_file, is_by_app_id, written_user, named_user, named_client"""
 
 _RUNS_AS = r"^Assigned OAuth client credentials user [^ ]+ [(]UserID: \[([0-9A-Za-z]{15,18})\][)] to app (.+) [(]AppID: \[[0-9A-Za-z]{15,18}\][)]$"
 
@@ -81,7 +81,8 @@ SELECT * EXCLUDE ({_READ}),
                      THEN timezone('UTC', try_strptime(rpad(written, 18, '0'), '%Y%m%d%H%M%S.%g')) END) AS happened_at,
        CASE WHEN is_stream THEN {text_moment("CreatedDate")} END AS received_at,
        CASE WHEN meaning = 'history login' OR is_setup THEN Id WHEN is_stream THEN EventIdentifier
-            WHEN is_file THEN 'elf:' || md5(to_json([EVENT_TYPE, "TIMESTAMP", nullif(REQUEST_ID, ''), nullif(USER_ID, ''),
+            WHEN is_file THEN CASE WHEN is_by_app_id THEN 'elo:' ELSE 'elf:' END
+                || md5(to_json([EVENT_TYPE, "TIMESTAMP", nullif(REQUEST_ID, ''), nullif(USER_ID, ''),
                 nullif(SESSION_KEY, ''), nullif(LOGIN_KEY, ''), nullif(URI, ''), nullif(METHOD_NAME, ''),
                 nullif(ENTITY_NAME, ''), nullif(JOB_ID, ''), nullif(BATCH_ID, ''), nullif(API_RESOURCE, ''),
                 nullif(RUN_TIME, ''), nullif(CPU_TIME, '')])::VARCHAR) END AS event_id,
@@ -107,8 +108,10 @@ FROM (
                 THEN regexp_extract(Display, '^(?:Installed|Blocked|Unblocked) Connected App (.+?)(?: to Salesforce)?$', 1)
                 WHEN is_setup THEN regexp_extract(Display, '^(?:Created|Uninstalled|Deleted) Connected App (.+)$', 1)
                 WHEN is_stream THEN CASE WHEN is_oauth THEN nullif(Application, 'N/A')
-                                         WHEN means = 'call' THEN coalesce(nullif(Application, 'N/A'), ConnectedAppId) END
-                ELSE coalesce(CONNECTED_APP_NAME, CONNECTED_APP_ID) END AS named_client
+                                         WHEN means = 'call' THEN coalesce(nullif(nullif(Application, ''), 'N/A'), {eighteen("ConnectedAppId")}) END
+                ELSE coalesce(nullif(CONNECTED_APP_NAME, ''), {eighteen("CONNECTED_APP_ID")}) END AS named_client,
+           -- its log file has the app's name: to take one for the other would make the client depend on which is loaded first
+           coalesce(attributes.type = 'ApiTotalUsageEventLog' AND CONNECTED_APP_ID <> '', false) AS is_by_app_id
     FROM (
         SELECT *, regexp_replace(meaning, '^(file|stream|history) ', '') AS means,
                starts_with(meaning, 'stream') OR meaning = 'history login' AS is_stream,

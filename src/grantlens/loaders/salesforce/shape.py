@@ -12,7 +12,7 @@ FIELDS = """{
     "OPERATION_TYPE": "VARCHAR", "ENTITY_NAME": "VARCHAR", "ENTITY_TYPE": "VARCHAR", "JOB_ID": "VARCHAR",
     "BATCH_ID": "VARCHAR", "STATUS_CODE": "VARCHAR", "REQUEST_STATUS": "VARCHAR", "SUCCESS": "VARCHAR",
     "JOB_STATUS": "VARCHAR", "EXCEPTION_MESSAGE": "VARCHAR", "RUN_TIME": "VARCHAR", "CPU_TIME": "VARCHAR", "RESPONSE_SIZE": "VARCHAR",
-    "CONNECTED_APP_ID": "VARCHAR", "CONNECTED_APP_NAME": "VARCHAR", "CLIENT_NAME": "VARCHAR",
+    "API_CLIENT_CATEGORY": "VARCHAR", "BOT_IDENTIFIER": "VARCHAR", "CONNECTED_APP_ID": "VARCHAR", "CONNECTED_APP_NAME": "VARCHAR", "CLIENT_NAME": "VARCHAR",
     "CLIENT_IP": "VARCHAR", "SOURCE_IP": "VARCHAR", "BROWSER_TYPE": "VARCHAR", "USER_AGENT": "VARCHAR",
     "attributes": {"type": "VARCHAR"},
     "EventIdentifier": "VARCHAR", "EventDate": "VARCHAR", "LoginTime": "VARCHAR", "CreatedDate": "VARCHAR", "LoginType": "VARCHAR", "LoginSubType": "VARCHAR",
@@ -61,6 +61,13 @@ def delivered(record: Mapping) -> Mapping:
     return {"attributes": {"type": record["channel"].removeprefix("/event/")}, **record["data"]["payload"]}
 
 
+def named_type(record: Mapping) -> str | None:
+    """Return the object that an answer of the API names."""
+    attributes = record.get("attributes")
+    named = attributes.get("type") if isinstance(attributes, Mapping) else None
+    return named if isinstance(named, str) else None
+
+
 def kind(record: Mapping) -> str | None:
     """Tell the stream of a record: the type of a log file's event, `LoginEvent`, `SetupAuditTrail`, `EventLogFile`."""
     if is_lower(record):
@@ -68,10 +75,9 @@ def kind(record: Mapping) -> str | None:
     record = delivered(record)
     if isinstance(record.get("EVENT_TYPE"), str) and {"TIMESTAMP", "TIMESTAMP_DERIVED"} & record.keys():
         return record["EVENT_TYPE"]
-    attributes = record.get("attributes")
-    named = attributes.get("type") if isinstance(attributes, Mapping) else None
+    named = named_type(record)
     if "EventIdentifier" in record and "EventDate" in record:
-        if isinstance(named, str):
+        if named is not None:
             return named.removesuffix("Stream")
         logout = "SessionLevel" in record and not set(NOT_A_LOGOUT) & record.keys()
         return "LoginEvent" if "LoginType" in record else "LogoutEvent" if logout else "event"
