@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 
+import grantlens as gl
 from grantlens import detect
 from grantlens.store import Store
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
@@ -1105,6 +1106,68 @@ def test_the_name_of_the_file_tells_the_delivery_and_only_if_aws_gave_it(tmp_pat
     ):
         (tmp_path / name).write_text(json.dumps({"Records": [call("ListBuckets", "s3")]}))
         assert load_file(tmp_path / name).one("usage")["received_at"] == expected
+
+
+# Tokens of other services that agents get at AgentCore Identity: AWS's blog shows the records.
+
+PROVIDER = f"arn:aws:bedrock-agentcore:us-east-1:{ACCOUNT}:token-vault/default/oauth2credentialprovider/orders"
+
+
+def got_for_agent(flow, time="2026-07-01T10:00:00Z", provider=PROVIDER, **more):
+    """Write a call by which an agent asks AgentCore Identity for a token of another service."""
+    asked = {
+        "workloadIdentityToken": "HIDDEN_DUE_TO_SECURITY_REASONS",
+        "resourceCredentialProviderName": "orders",
+        "scopes": ["orders:read", "orders:write"],
+        "oauth2Flow": flow,
+    }
+    resources = [{"accountId": ACCOUNT, "type": "AWS::BedrockAgentCore::OAuth2CredentialProvider", "ARN": provider}]
+    who = session(attributes={"creationDate": "2026-07-01T09:50:00Z"})
+    return call("GetResourceOauth2Token", "bedrock-agentcore", who, asked, time=time, resources=resources, **more)
+
+
+@pytest.mark.parametrize(
+    ("flow", "kind", "subject_kind"), [("M2M", "token", "service"), ("ON_BEHALF_OF_TOKEN_EXCHANGE", "exchange", "user")]
+)
+def test_a_token_that_agentcore_gets_an_agent_is_issued_for_the_provider(load, flow, kind, subject_kind):
+    found = load([got_for_agent(flow)])
+    row = found.one("issuance")
+    assert (row["kind"], row["grant_type"], row["outcome"]) == (kind, flow, "success")
+    assert (row["client_id"], row["subject_id"], row["subject_kind"]) == (ROLE, None, subject_kind)
+    assert (row["audience"], row["token_id"], row["actor_chain"]) == ([PROVIDER], None, None)
+    assert (row["scopes_requested"], row["scopes"]) == (
+        ["orders:read", "orders:write"],
+        None,
+    )  # asked for: what was granted is not told
+    assert found.one("usage")["operation"] == "bedrock-agentcore:GetResourceOauth2Token"
+
+
+def test_where_a_person_has_to_consent_it_is_not_told_that_agentcore_gave_a_token(load):
+    elsewhere = f"arn:aws:bedrock-agentcore:us-east-1:{ACCOUNT}:workload-identity-directory/default/workload-identity/a"
+    found = load([got_for_agent("USER_FEDERATION"), got_for_agent("M2M", provider=elsewhere, eventID="e-2")])
+    assert (found.rows["issuance"], len(found.rows["usage"])) == ([], 2)
+
+
+def test_a_token_that_agentcore_refused_is_denied(load):
+    row = load([got_for_agent("M2M", error=("AccessDeniedException", "not authorized"))]).one("issuance")
+    assert (row["outcome"], row["denial_reason"]) == ("denied", "policy")
+
+
+def test_that_a_token_of_another_service_is_unused_is_not_observable(tmp_path):
+    """Data events are logged, and yet no trail shows what is called with it."""
+    read = {"eventCategory": "Data", "managementEvent": False}
+    reads = [
+        call("GetObject", "s3", user(), time=f"2026-07-{day:02}T12:00:00Z", eventID=f"d{day}", **read)
+        for day in range(1, 29)
+    ]
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"Records": [assumed(time="2026-07-01T09:50:00Z"), got_for_agent("M2M"), *reads]}))
+    with Store(":memory:") as store:
+        store.load(path)
+        (grant,) = (
+            row for row in gl.grants(store, now="2026-07-29").arrow().to_pylist() if row["subject_kind"] == "service"
+        )
+        assert (grant["client_id"], grant["use"], grant["state"]) == (ROLE, "not observable", "live")
 
 
 # Calls at an MCP gateway of Bedrock AgentCore.

@@ -66,7 +66,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=16,
+    version=17,
     title="AWS CloudTrail",
     recognise=mostly(lambda record: is_event(record) or place(record) is not None),
     fields=FIELDS,

@@ -23,7 +23,7 @@ FIELDS = """{
         "policyDocument": "VARCHAR", "assumeRolePolicyDocument": "VARCHAR", "policy": "VARCHAR", "groupName": "VARCHAR",
         "policyArns": "VARCHAR", "sourceIdentity": "VARCHAR", "targetPrincipal": "VARCHAR", "audience": "VARCHAR", "webIdentityTokenId": "VARCHAR",
         "clientId": "VARCHAR", "grantType": "VARCHAR", "scope": "VARCHAR", "client_id": "VARCHAR", "resource": "VARCHAR",
-        "userId": "VARCHAR", "id": "VARCHAR", "applicationArn": "VARCHAR", "body": "VARCHAR"},
+        "userId": "VARCHAR", "id": "VARCHAR", "applicationArn": "VARCHAR", "body": "VARCHAR", "oauth2Flow": "VARCHAR", "scopes": "VARCHAR"},
     "responseElements": {"credentials": {"accessKeyId": "VARCHAR", "expiration": "VARCHAR"}, "webIdentityTokenId": "VARCHAR", "expiration": "VARCHAR",
         "accessKey": {"accessKeyId": "VARCHAR", "userName": "VARCHAR"},
         "serviceSpecificCredential": {"serviceSpecificCredentialId": "VARCHAR", "userName": "VARCHAR", "expirationDate": "VARCHAR"},

@@ -13,6 +13,9 @@
   stay unknown. No id of the token stands in the record (AWS's examples, and two accounts), but the sign-in session that it was made for does,
   and calls made within that session name it as their `session_id`. Of a client that signs as itself the record names one and the same client in
   all accounts: the client is the calling identity then.
+- **AgentCore Identity gets an agent tokens of other services** (`GetResourceOauth2Token`, AWS's blog): the client is the calling identity, as the token of
+  the agent's workload identity, and with it the person, is hidden. The audience is the credential provider, whose calls this log never shows. Where a
+  person has to consent (`USER_FEDERATION`) the answer may be an address instead of a token, and the records shown do not tell which: it stays a call.
 """
 
 from grantlens.loaders.aws_cloudtrail.event import principal
@@ -31,7 +34,8 @@ FROM (
            coalesce(asked.userName, got.accessKey.userName, got.serviceSpecificCredential.userName, '') AS user_name,
            meaning IN ('authorize', 'oauth') AND server = 'signin.amazonaws.com' AS by_sign_in,
            coalesce(by_sign_in AND grant_type = 'client_credentials', false) AS as_itself,
-           CASE WHEN as_itself THEN caller
+           meaning = 'oauth' AND server = 'bedrock-agentcore.amazonaws.com' AS by_agentcore,
+           CASE WHEN as_itself OR by_agentcore THEN caller
                 WHEN meaning IN ('authorize', 'oauth') THEN coalesce(asked.clientId, asked.client_id)
                 WHEN meaning = 'session'
                 THEN coalesce({principal("coalesce(asked.roleArn, got.assumedRoleUser.arn)")},
@@ -45,7 +49,7 @@ FROM (
                 WHEN user_name <> '' THEN 'arn:' || part || ':iam::' || account || ':user/' || user_name
                 WHEN outcome <> 'success' AND asked IS NULL THEN {principal("refused_at")}
                 WHEN meaning IN ('credential', 'switch off', 'end') THEN caller END AS owner,
-           CASE WHEN as_itself THEN behalf WHEN by_sign_in THEN coalesce(behalf, who.arn)
+           CASE WHEN as_itself THEN behalf WHEN by_agentcore THEN NULL WHEN by_sign_in THEN coalesce(behalf, who.arn)
                 WHEN meaning = 'oauth' THEN coalesce(added."identitystore:UserId", behalf, who.userName)
                 WHEN meaning = 'session'
                 THEN coalesce(nullif(asked.sourceIdentity, ''), nullif(got.sourceIdentity, ''), got.federatedUser.arn,
@@ -60,7 +64,7 @@ FROM (
 ISSUANCE = f"""
 SELECT line_no, event_id, happened_at AS issued_at, received_at,
        CASE WHEN meaning = 'oauth' AND grant_type = 'refresh_token' THEN 'refresh'
-            WHEN meaning = 'oauth' AND regexp_matches(grant_type, ':(jwt-bearer|token-exchange)$') THEN 'exchange'
+            WHEN meaning = 'oauth' AND regexp_matches(grant_type, ':(jwt-bearer|token-exchange)$|^ON_BEHALF_OF') THEN 'exchange'
             WHEN meaning IN ('session', 'oauth') THEN 'token' WHEN meaning = 'authorize' THEN 'consent'
             WHEN meaning = 'credential' THEN 'credential' ELSE 'change' END AS kind,
        outcome, grant_type, CASE WHEN by_sign_in THEN session_id END AS session_id,
@@ -79,18 +83,19 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
        owner AS client_id, owner_name AS client_name,
        for_whom AS subject_id,
        CASE WHEN for_whom IS NULL AND who."type" = 'AWSService' THEN 'service'
-            WHEN as_itself THEN 'service'
+            WHEN as_itself OR grant_type = 'M2M' THEN 'service'
             WHEN meaning IN ('authorize', 'oauth') OR who."type" = 'SAMLUser'
                  OR behalf = for_whom OR asked.sourceIdentity = for_whom THEN 'user' END AS subject_kind,
-       CASE WHEN by_sign_in AND NOT as_itself THEN NULL
+       CASE WHEN by_agentcore OR (by_sign_in AND NOT as_itself) THEN NULL
             WHEN meaning = 'oauth' THEN CASE WHEN who.arn <> '' THEN [who.arn] END
             WHEN meaning = 'session' THEN list_filter([coalesce(who.arn, caller, who.invokedBy, who.principalId), behalf],
                                                       lambda a: a IS NOT NULL) END AS actor_chain,
+       CASE WHEN by_agentcore THEN TRY(from_json(asked.scopes, '["VARCHAR"]')) END AS scopes_requested,
        -- a statement that allows all but some actions names none
-       CASE WHEN meaning = 'oauth' AND NOT by_sign_in THEN TRY(from_json(asked.scope, '["VARCHAR"]'))
+       CASE WHEN meaning = 'oauth' AND NOT by_sign_in AND NOT by_agentcore THEN TRY(from_json(asked.scope, '["VARCHAR"]'))
             WHEN len(list_filter(allowed, lambda s: s.Action IS NULL)) = 0
             THEN {ACTIONS} END AS scopes,
-       CASE WHEN by_sign_in AND asked.resource <> '' THEN [asked.resource]
+       CASE WHEN by_sign_in AND asked.resource <> '' THEN [asked.resource] WHEN by_agentcore THEN [resources[1].ARN]
             WHEN call = 'GetWebIdentityToken' THEN coalesce(TRY(from_json(asked.audience, '["VARCHAR"]')), [nullif(asked.audience, '')]) END AS audience,
        -- the values of each Principal: a text that no colon follows
        CASE WHEN meaning = 'trust' THEN {TRUSTED} END AS may_act,

@@ -53,6 +53,8 @@ SELECT *,
                  CASE WHEN call = 'DeleteApplication' OR (call = 'UpdateApplication' AND asked.status = 'DISABLED') THEN 'remove'
                       WHEN call = 'UpdateApplication' AND asked.status = 'ENABLED' THEN 'restore' END
             WHEN call IN ('CreateToken', 'CreateTokenWithIAM') AND server IN ('sso.amazonaws.com', 'sso-oauth.amazonaws.com') THEN 'oauth'
+            WHEN server = 'bedrock-agentcore.amazonaws.com' AND call = 'GetResourceOauth2Token'
+                 AND asked.oauth2Flow IN ('M2M', 'ON_BEHALF_OF_TOKEN_EXCHANGE') AND resources[1].ARN LIKE '%/oauth2credentialprovider/%' THEN 'oauth'
             WHEN server = 'signin.amazonaws.com' THEN
                  CASE WHEN call = 'AuthorizeOAuth2Access' THEN 'authorize' WHEN starts_with(call, 'CreateOAuth2Token') THEN 'oauth'
                       WHEN starts_with(call, 'RevokeOAuth2Token') THEN 'sign out' END
@@ -71,7 +73,7 @@ SELECT *,
                 CASE WHEN who."type" = 'FederatedUser' THEN who.arn END) AS behalf,
        list_filter([who.invokedBy, CASE WHEN who."type" IN ('AssumedRole', 'FederatedUser') THEN who.arn
                                         WHEN who.invokedBy IS NOT NULL THEN caller END], lambda a: a IS NOT NULL) AS actors,
-       CASE WHEN meaning IN ('authorize', 'oauth') THEN coalesce(asked.grantType, added.grant_type) END AS grant_type,
+       CASE WHEN meaning IN ('authorize', 'oauth') THEN coalesce(asked.grantType, added.grant_type, asked.oauth2Flow) END AS grant_type,
        -- a token of Sign-In is made for the session it names, a call is made within it
        CASE WHEN meaning = 'sign out' THEN added.signInSessionArn
             ELSE coalesce(nullif(added.signInSessionArn, ''), who.sessionContext.signInSessionArn) END AS session_id
