@@ -1108,6 +1108,13 @@ def test_the_name_of_the_file_tells_the_delivery_and_only_if_aws_gave_it(tmp_pat
         assert load_file(tmp_path / name).one("usage")["received_at"] == expected
 
 
+@pytest.mark.parametrize(("kind", "person"), [("user", "ada@example.com"), ("workload", None)])
+def test_a_person_that_federation_names_is_whom_the_session_acts_for(load, kind, person):
+    behalf = {"subject": "ada@example.com", "subjectType": kind, "issuer": "https://idp.example.com"}
+    row = load([call("StartSession", "elasticmapreduce", session() | {"onBehalfOf": behalf})]).one("usage")
+    assert (row["client_id"], row["subject_id"]) == (ROLE, person)
+
+
 # Tokens of other services that agents get at AgentCore Identity: AWS's blog shows the records.
 
 PROVIDER = f"arn:aws:bedrock-agentcore:us-east-1:{ACCOUNT}:token-vault/default/oauth2credentialprovider/orders"

@@ -69,7 +69,9 @@ SELECT *,
                 OR (server <> 'signin.amazonaws.com' AND coalesce(caller, who.onBehalfOf.userId) IS NOT NULL
                     AND coalesce(who."type", '') IN ('IAMUser', 'AssumedRole', 'Root', 'FederatedUser', 'IdentityCenterUser',
                                                      'AWSAccount'))) AS is_use,
-       coalesce(nullif(who.sessionContext.sourceIdentity, ''), who.onBehalfOf.userId,
+       -- a session of IAM's federation names the person by the subject at the identity provider, and has no userId
+       coalesce(nullif(who.sessionContext.sourceIdentity, ''), nullif(who.onBehalfOf.userId, ''),
+                CASE WHEN who.onBehalfOf.subjectType = 'user' THEN nullif(who.onBehalfOf.subject, '') END,
                 CASE WHEN who."type" = 'FederatedUser' THEN who.arn END) AS behalf,
        list_filter([who.invokedBy, CASE WHEN who."type" IN ('AssumedRole', 'FederatedUser') THEN who.arn
                                         WHEN who.invokedBy IS NOT NULL THEN caller END], lambda a: a IS NOT NULL) AS actors,
