@@ -153,6 +153,58 @@ COLLECTED = {
     ),
     "OpenTelemetry, parsed": collected(wrapped),
 }
+
+
+def in_attributes(**more):
+    """Return pages of log records that hold theirs in attributes alone."""
+
+    def written(records):
+        found = [
+            {
+                "observedTimeUnixNano": "1782900005123000000",
+                "attributes": wrapped(record)["kvlistValue"]["values"],
+                **more,
+            }
+            for record in records
+        ]
+        return json.dumps({"resourceLogs": [{"resource": {}, "scopeLogs": [{"scope": {}, "logRecords": found}]}]})
+
+    return written
+
+
+ENTRY = {
+    "insertId": "a",
+    "logName": "projects/a/logs/stdout",
+    "resource": {"type": "k8s_container", "labels": {}},
+    "timestamp": "2026-07-01T10:00:05.123Z",
+}
+POD = {"stream": "stdout", "kubernetes": {"pod_name": "a"}}
+DATADOG = {"service": "a", "host": "b", "status": "info", "tags": ["env:a"]}
+FIELDS = {
+    "OpenTelemetry, attributes": in_attributes(),
+    "OpenTelemetry, attributes, empty body": in_attributes(body={}, timeUnixNano="0"),
+    "OpenTelemetry, attributes, message": in_attributes(body={"stringValue": "request"}),
+    "Cloud Logging": lambda records: json.dumps([ENTRY | {"jsonPayload": record} for record in records]),
+    "Cloud Logging, text": lines(lambda record: ENTRY | {"textPayload": line(record) + "\n"}),
+    "Fluent Bit, Merge_Log_Key": lines(lambda record: POD | {"log_processed": record}),
+    "Fluent Bit, Merge_Log_Key, with the line": lines(lambda record: POD | {"log": line(record), "log_processed": {"level": "info"}}),
+    "OpenShift": lines(lambda record: POD | {"structured": record}),
+    "Datadog, archive": lines(lambda record: DATADOG | {"_id": "a", "date": "2026-07-01T10:00:05.123Z", "source": "a", "message": "b", "attributes": record}),
+    "Confluent REST Proxy": lambda records: json.dumps([{"topic": "a", "key": None, "value": record, "partition": 0, "offset": 7} for record in records]),
+    "NXLog": lines(lambda record: {"EventReceivedTime": "2026-07-01 10:00:05", "SourceModuleName": "in", "Message": line(record)}),
+    "SNS": lines(lambda record: {"Type": "Notification", "MessageId": "a", "TopicArn": "b", "Message": line(record)}),
+    "syslog-ng": lines(lambda record: {"PROGRAM": "a", "PRIORITY": "info", "MESSAGE": line(record), "HOST": "b"}),
+    "Kibana, CSV": table(lambda record: {"@timestamp": "Jul 1, 2026 @ 10:00:05.123", "_id": "a", "event.original": line(record)}),
+}  # fmt: skip
+SEARCHED = {
+    "Datadog, fields": lambda records: json.dumps(
+        {"data": [{"id": "a", "type": "log", "attributes": DATADOG | {"attributes": record, "message": "b"}} for record in records], "meta": {}}
+    ),
+    "Datadog, lines": lines(lambda record: {"id": "a", "type": "log", "attributes": DATADOG | {"message": line(record)}}),
+    "Sumo Logic": lambda records: json.dumps(
+        {"fields": [{"name": "_raw"}], "messages": [{"map": {"_raw": line(record), "_messagetime": "1782900005123"}} for record in records]}
+    ),
+}  # fmt: skip
 PULLED = {
     "Pub/Sub, pulled": lambda records: json.dumps(
         [{"ackId": "a", "message": message(record)} for record in records], indent=2
@@ -161,7 +213,7 @@ PULLED = {
         {"receivedMessages": [{"ackId": "a", "message": message(record)} for record in records]}
     ),
 }
-ALL = ANSWERS | QUEUES | TABLES | COLLECTED | PULLED
+ALL = ANSWERS | QUEUES | TABLES | COLLECTED | FIELDS | SEARCHED | PULLED
 
 
 def placeless(loaded):
@@ -196,14 +248,30 @@ def sample_of(text):
         whole = json.loads(text)
     except ValueError:
         return [*map(json.loads, text.splitlines())]
-    return whole if isinstance(whole, list) else whole.get("receivedMessages", [whole])
+    pages = [whole] if isinstance(whole, list) else [whole.get("receivedMessages"), whole.get("data")]
+    return next((page for page in pages if isinstance(page, list)), [whole])
 
 
 @pytest.mark.parametrize("wrap", ALL)
 def test_of_what_a_query_or_a_pull_chose_a_silence_says_nothing(wrap):
     """A pull gives one message, a query 30 lines by logcli if nobody asks for more, 1,000 in Explore, 10,000 by Insights."""
     found = [hit for record in sample_of(ALL[wrap](RECORDS["github"])) for hit in hits(record)]
-    assert {*map(is_chosen, found)} == {wrap not in QUEUES | TABLES | COLLECTED}
+    assert {*map(is_chosen, found)} == {wrap not in QUEUES | TABLES | COLLECTED | FIELDS}
+
+
+def test_a_record_of_attributes_that_names_no_time_has_that_of_its_log_record(load):
+    """So it is with agentgateway's own export (telemetry/log.rs): a call must not hide by a date in what it chose, as the name of a tool."""
+    call = {"gateway": "a", "listener": "b", "src.addr": "192.0.2.1:1", "http.method": "POST", "http.status": 200}
+    text = in_attributes(timeUnixNano="0")([call | {"gen_ai.tool.name": "2026-01-01T00:00:00Z"}])
+    row = load(text).one("usage")
+    assert row["used_at"].isoformat() == "2026-07-01T10:00:05.123000+00:00"
+    assert (row["status"], row["operation"], row["ip"]) == (200, "2026-01-01T00:00:00Z", "192.0.2.1")
+
+
+def test_an_entry_of_cloud_logging_gives_back_the_time_that_its_agent_took_out(load):
+    call = {"gateway": "a", "listener": "b", "src.addr": "192.0.2.1:1", "http.method": "POST", "http.status": 200}
+    row = load([ENTRY | {"jsonPayload": call}]).one("usage")
+    assert row["used_at"].isoformat() == "2026-07-01T10:00:05.123000+00:00"
 
 
 def test_a_file_of_text_is_no_answer():

@@ -1,5 +1,5 @@
 """What a store or a queue puts around a record that it hands over: Loki, Grafana's Explore, CloudWatch Logs Insights, Log Analytics,
-Pub/Sub, Kafka, the OpenTelemetry Collector.
+Cloud Logging, Datadog, Sumo Logic, Pub/Sub, Kafka, the OpenTelemetry Collector.
 
 Each is told by keys that no record has which a loader knows, never by what stands inside.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grantlens.loaders.line_header import is_of_grafana
-from grantlens.loaders.otlp import body, log_records
+from grantlens.loaders.otlp import attributes, body, log_records, timed
 
 _FOUND = {"line", "timestamp", "date", "labels", "fields"}
 """All that logcli (`-o jsonl`) and Grafana (JSON) write of a line."""
@@ -23,11 +23,35 @@ _HOLDERS = (
     ({"TimeGenerated", "ContainerAppName", "Log"}, "Log"),  # ContainerAppConsoleLogs
     ({"TimeGenerated", "LogMessage"}, "LogMessage"),  # ContainerLogV2
     ({"TimeGenerated", "LogEntry"}, "LogEntry"),  # ContainerLog
+    ({"topic", "partition", "offset", "value"}, "value"),  # Confluent's REST Proxy
+    ({"insertId", "textPayload"}, "textPayload"),  # Cloud Logging: a line that its agent did not parse
 )
 """Keys, and which of them holds the record; others may stand beside them."""
 
 _CONNECT = ({"schema", "payload"}, {"RECORD_CONTENT", "RECORD_METADATA"})
 """All keys of what the JSON converter of Kafka Connect writes, and of a row of Snowflake's connector for Kafka."""
+
+_PARSED = (
+    ({"kubernetes", "log_processed"}, "log_processed"),  # Fluent Bit, Merge_Log_Key of Container Insights
+    ({"kubernetes", "structured"}, "structured"),  # OpenShift Logging, parse: json
+)
+"""The same where the record was parsed, and the line may stand beside it."""
+
+_DATADOG = {
+    "id",
+    "_id",
+    "type",
+    "attributes",
+    "service",
+    "host",
+    "source",
+    "status",
+    "message",
+    "tags",
+    "date",
+    "timestamp",
+}
+"""All that Datadog's API writes of a log, and that in its `attributes`, and what its archives do."""
 
 _PUBSUB = {"ackId", "subscription"}
 """What stands beside a `message` that was pulled, or that was pushed."""
@@ -54,6 +78,25 @@ def held(record: Mapping) -> object:
     return body(record)
 
 
+def taken_into_fields(record: Mapping) -> object:
+    """Return what a record holds as fields of it, where no line says it: see `held`.
+
+    Examples
+    --------
+    >>> taken_into_fields({"id": "a", "type": "log", "attributes": {"attributes": {"action": "team.create"}, "status": "info"}})
+    {'attributes': {'action': 'team.create'}, 'status': 'info'}
+    """
+    if record.keys() <= _DATADOG:
+        return record.get("attributes")
+    for keys, name in _PARSED:
+        if keys <= record.keys():
+            return record[name]
+    payload = record.get("jsonPayload")
+    if "insertId" in record and isinstance(payload, Mapping):
+        return timed(payload, record.get("timestamp"))  # its agent takes `time` out of the record
+    return attributes(record)
+
+
 def _decoded(data: object) -> str | None:
     try:
         return base64.b64decode(data, validate=True).decode() if isinstance(data, str) else None
@@ -72,12 +115,16 @@ def is_queried(record: Mapping) -> bool:
     line = record.get("line")
     if len(record) == 1 and isinstance(line, str):  # a line of a file of text
         return is_of_grafana(line)
+    if record.keys() == {"id", "type", "attributes"}:
+        return record["type"] == "log"  # Datadog
+    if "_raw" in record and record.keys() & {"_messagetime", "_messageTime"}:
+        return True  # Sumo Logic, JSON and CSV
     found = record.keys() <= _FOUND or record.keys() & {"tsNs", "@message", "ackId"}
     return bool(found) and held(record) is not None
 
 
 def answer(record: Mapping) -> list[Any]:
-    """Return the rows of an answer of Loki's API or of Insights (`get-query-results`), and of a page of the collector, none if it is another object.
+    """Return the rows of an answer of Loki's API, Insights (`get-query-results`) or Sumo Logic, and of a page of the collector, none if it is another.
 
     What is no row is given as it stands, so that it is counted.
 
@@ -95,6 +142,13 @@ def answer(record: Mapping) -> list[Any]:
         return _of_stream(record)
     if isinstance(results, list) and any(isinstance(row, list) for row in results):
         return [_of_cells(row) for row in results]
+    messages = record.get("messages")
+    if (
+        "fields" in record
+        and isinstance(messages, list)
+        and any(isinstance(row, Mapping) and "map" in row for row in messages)
+    ):
+        return [row.get("map", row) if isinstance(row, Mapping) else row for row in messages]
     return log_records(record)
 
 

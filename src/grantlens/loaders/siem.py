@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from grantlens.errors import LoadError
 from grantlens.loaders.console import as_event, is_asked_for
-from grantlens.loaders.envelope import answer, held, is_queried
+from grantlens.loaders.envelope import answer, held, is_queried, taken_into_fields
 from grantlens.loaders.line_header import without_header
 from grantlens.loaders.loader import CHOSEN, Loader
 from grantlens.schema import TIMES
@@ -33,6 +33,9 @@ ZONES = (ZONE, LOCAL)
 
 _HEC = {"event", "time", "host", "source", "sourcetype", "index", "fields"}
 """All that Splunk's HTTP Event Collector takes."""
+
+_LINES = ("_raw", "message", "log", "SyslogMessage", "Message", "MESSAGE", "event.original")
+"""Keys of a line: Splunk and Sumo Logic, shippers, containers, Sentinel's table Syslog, NXLog and Amazon's SNS, syslog-ng, Kibana's CSV."""
 
 _WHOLE = re.compile(r"-?\d{1,15}\.000000")
 _WORDS = {"null": None, "true": True, "false": False}
@@ -134,15 +137,8 @@ def _inside(record: Mapping) -> Mapping | None:
         return _object(record.get("MESSAGE"))
     if record.keys() >= {"version", "host", "short_message"}:  # GELF
         return _object(record.get("full_message")) or _object(record["short_message"])
-    # What is held may be a line of a file of text; SyslogMessage is what Sentinel's table Syslog keeps of one.
-    lines = (
-        held(record),
-        record.get("_raw"),
-        original,
-        record.get("message"),
-        record.get("log"),
-        record.get("SyslogMessage"),
-    )
+    # What is held may be a line of a file of text; the line itself goes before what somebody made of it.
+    lines = (held(record), original, *map(record.get, _LINES), taken_into_fields(record))
     return next(filter(None, map(_object, lines)), None)
 
 
