@@ -187,6 +187,34 @@ def test_signed_tokens_without_keys_are_refused_unless_asked(loaded, refused, si
     assert loaded(signers["ES256"].sign(REVOKED)).one("revocation")["session_id"] == "sid-1"
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_answers_to_a_poll_hold_tokens_that_are_verified_as_others_are(loaded, refused, signers, indent):
+    """RFC 8936, section 2.3: an object of tokens by their jti, and whether there are more; most polls find none."""
+    signed = [signers["ES256"].sign(REVOKED | {"jti": f"j-{number}"}) for number in range(3)]
+    forged = swapped(signed[0], REVOKED | {"jti": "forged"})
+    pages = [
+        {"sets": {"j-0": signed[0], "j-1": signed[1], "j-9": forged, "j-8": REVOKED}, "moreAvailable": True},
+        {"sets": {}},
+        {"sets": {"j-2": signed[2]}},
+    ]
+    text = "\n".join(json.dumps(page, indent=indent) for page in pages)
+    keys = key_set(*signers.values())
+    got, alone = loaded(text, unverified=False, jwks=keys), loaded(*signed, unverified=False, jwks=keys)
+    assert [row | {"line_no": 0} for row in got.rows["revocation"]] == [
+        row | {"line_no": 0} for row in alone.rows["revocation"]
+    ]
+    assert {row["reason"] for row in got.rejected} == {"signature is wrong", "not signed: nothing says who wrote it"}
+    assert got.counts() == {"records": 5, "revocation": 3, "rejected": 2}
+    assert "no key is there" in refused(text)[0]
+
+
+def test_polls_that_found_nothing_are_empty(tmp_path):
+    path = tmp_path / "polls.ndjson"
+    path.write_text('{"sets": {}, "moreAvailable": false}\n{"sets": {}}\n')
+    with Store(":memory:") as store:
+        assert not store.load(path, settings=Settings(unverified=True)).failed
+
+
 def swapped(jws, claims):
     """Put other claims under a signature."""
     head, _, signature = jws.split(".")

@@ -149,7 +149,7 @@ def is_wrapper(record: dict[str, Any]) -> bool:
 
 
 def is_nothing_found(record: dict[str, Any]) -> bool:
-    """True if an object is the whole answer of a search that has nothing more to give: Elasticsearch, Splunk, Loki, Google's reports.
+    """True if an object is the whole answer of a search that has nothing more to give: Elasticsearch, Splunk, Loki, Google's reports, a poll of SETs.
 
     Examples
     --------
@@ -163,6 +163,8 @@ def is_nothing_found(record: dict[str, Any]) -> bool:
         return found.get("hits") == [] and record.get("timed_out") is not True
     if isinstance(data, dict):
         return data.get("resultType") == "streams" and data.get("result") == []
+    if record.get("sets") == {}:
+        return record.keys() <= {"sets", "moreAvailable"} and record.get("moreAvailable") is not True
     if record.get("preview") is False:
         return record.keys() <= {"preview", "lastrow"}
     return record.get("kind") == "admin#reports#activities" and "items" not in record

@@ -21,11 +21,12 @@ What the mapping decides, and why:
   it need not end a token, and offline ones go on (Back-Channel Logout 1.0, section 2.7).
 - In the OAuth event types the client is the audience; with several audiences it is not known.
 - A subject of another issuer than the token's is known as `issuer|subject`: equal numbers of two issuers are two people.
-
-Not read: RFC 8936 poll answers (`{"sets": {...}}`); keep one token a line.
+- Answers to a poll (RFC 8936, section 2.3: `{"sets": {"<jti>": "<token>"}}`) hold any number of tokens, each verified as one that came alone.
+  Nothing signs the names beside them: the `jti` of the token counts.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from grantlens.errors import LoadError
@@ -52,8 +53,32 @@ def _is_signed_set(line: str) -> bool:
 
 
 def _is_event(record: Mapping) -> bool:
-    """Tell a Security Event Token, packed or not."""
+    """Tell a Security Event Token, packed or not, or an answer to a poll that holds some."""
+    if _is_poll(record):
+        return any(isinstance(held, str) and _is_signed_set(held) for held in record["sets"].values())
     return _is_signed_set(record["line"]) if set(record) == {"line"} else _is_set(record)
+
+
+def _is_poll(record: Mapping) -> bool:
+    return record.keys() <= {"sets", "moreAvailable"} and isinstance(record.get("sets"), Mapping)
+
+
+def _are_events(sample: Sequence[Mapping]) -> bool:
+    """True if most of these are, beside the answers to a poll that found nothing."""
+    return mostly(_is_event)([record for record in sample if not (_is_poll(record) and not record["sets"])])
+
+
+def _polled(text: str) -> Iterator[str]:
+    """Give the tokens of an answer to a poll, and any other text as it is."""
+    try:
+        record = json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, Mapping) or not _is_poll(record):
+        yield text
+        return
+    for held in record["sets"].values():
+        yield held if isinstance(held, str) else json.dumps(held)
 
 
 @dataclass(frozen=True)
@@ -80,8 +105,10 @@ class _Configure:
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Find out whether the tokens are signed."""
-    return replace(LOADER, configure=_Configure(any(set(record) == {"line"} for record in sample)))
+    """Find out whether the tokens are signed, and whether answers to a poll hold them."""
+    polled = any(map(_is_poll, sample))
+    signed = polled or any(set(record) == {"line"} for record in sample)
+    return replace(LOADER, configure=_Configure(signed), split=_polled if polled else None)
 
 
 _FIELDS = """{"iss": "VARCHAR", "jti": "VARCHAR", "iat": "VARCHAR", "toe": "VARCHAR", "aud": "VARCHAR", "sub_id": "VARCHAR",
@@ -220,9 +247,9 @@ SELECT line_no, 'jti is missing' FROM meant WHERE meaning IS NOT NULL AND jti IS
 
 LOADER = Loader(
     name="caep_ssf",
-    version=4,
+    version=5,
     title="Security Event Tokens: CAEP, RISC and OAuth events over SSF",
-    recognise=mostly(_is_event),
+    recognise=_are_events,
     fields=_FIELDS,
     dialect=_fitted,
     carries=("revocation",),
