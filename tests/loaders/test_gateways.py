@@ -190,58 +190,82 @@ def test_text_and_json_give_the_same_row(load):
     } == text  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "changes"),
-    [
-        ("gen_ai.tool.name=close_ticket ", "", {"operation": "tools/call"}),
-        ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
-         "mcp.method=tools/call", {"operation": "tools/call"}),
-        ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
-         "mcp.method=tools/call mcp.resource.type=tool mcp.resource.name=close_ticket",
-         {"operation": "close_ticket", "resource_id": None}),
-        ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
-         "mcp.method=resources/read mcp.resource.type=resource mcp.resource.name=memo://1",
-         {"operation": "resources/read", "resource_id": "memo://1"}),
-        ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
-         "mcp.method=tools/call mcp.resource=tool mcp.resource.name=close_ticket",
-         {"operation": "close_ticket", "resource_id": None}),
-        ("http.method=POST", "src.identity=spiffe://acme.example/ns/mail/sa/copilot http.method=POST",
-         {"client_id": "spiffe://acme.example/ns/mail/sa/copilot", "subject_id": "auth0|jo"}),
-        ("http.status=200", "http.status=200 grpc.status=0", {"outcome": "success", "denial_reason": None}),
-        ("http.status=200", "http.status=200 grpc.status=16", {"outcome": "denied", "denial_reason": "token"}),
-        ("http.status=200", "http.status=200 grpc.status=7", {"outcome": "denied", "denial_reason": None}),
-        ("http.status=200", "http.status=200 grpc.status=13", {"outcome": "error", "denial_reason": None}),
-        ("http.status=200", 'http.status=401 error="authentication failure: no bearer token found" reason=JwtAuth',
-         {"outcome": "denied", "denial_reason": "token"}),
-        ("http.status=200", 'http.status=400 error="mcp: Unknown tool: close_ticket" reason=MCP',
-         {"outcome": "denied", "denial_reason": "other", "operation": "close_ticket"}),
-        ("http.status=200", 'http.status=401 error="mcp: Unknown tool: close_ticket"', {"outcome": "denied", "denial_reason": "token"}),
-        ("http.status=200", 'http.status=500 error="mcp: failed to send message: unknown tool: close_ticket" reason=MCP',
-         {"outcome": "denied", "denial_reason": "other"}),
-        ("http.status=200", 'http.status=200 error="mcp: mcpGuardrails rejected: no" reason=MCP', {"outcome": "denied", "denial_reason": "policy"}),
-        ("http.status=200", 'http.status=200 error="mcp: rate limit exceeded" reason=RateLimit', {"outcome": "denied", "denial_reason": "rate"}),
-        ("http.status=200", 'http.status=200 error="rate limit failed" reason=RateLimit', {"outcome": "error", "denial_reason": None}),
-        ("http.status=200", 'http.status=500 error="rate limit failed" reason=RateLimit', {"outcome": "error", "denial_reason": None}),
-        ("http.status=200", 'http.status=429 error="rate limit exceeded" reason=RateLimit', {"outcome": "denied", "denial_reason": "rate"}),
-        ("http.status=200", 'http.status=403 error="authorization failed" reason=Authorization', {"outcome": "denied", "denial_reason": "policy"}),
-        ("http.status=200", 'http.status=404 error="external authorization failed" reason=ExtAuth', {"outcome": "denied", "denial_reason": "policy"}),
-        ("http.status=200", 'http.status=503 error="external authorization failed" reason=ExtAuth', {"outcome": "error", "denial_reason": None}),
-        ("http.status=200", 'http.status=400 error="request rejected by regex guardrail" reason=Guardrail',
-         {"outcome": "denied", "denial_reason": "policy"}),
-        ("http.status=200", 'http.status=401 error="basic authentication failure: no match" reason=BasicAuth',
-         {"outcome": "denied", "denial_reason": "other"}),
-        ("http.status=200", 'http.status=400 error="mcp: invalid session"', {"outcome": "error", "denial_reason": None}),
-        ("http.status=200", 'http.status=200 error="upstream closed"', {"outcome": "error"}),
-        ("http.status=200", "http.status=500", {"outcome": "error", "status": 500}),
-        ("http.status=200 ", "", {"outcome": "error", "status": None}),
-        ("protocol=mcp", "a2a.response.outcome=failed", {"outcome": "error", "status": 200}),
-        ("2026-07-01T10:00:00.250000Z info", "gw-1  | 2026-07-01T10:00:00.250000Z info", {"outcome": "success"}),
-    ],
-)  # fmt: skip
+SAID = [
+    ("gen_ai.tool.name=close_ticket ", "", {"operation": "tools/call"}),
+    ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
+     "mcp.method=tools/call", {"operation": "tools/call"}),
+    ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
+     "mcp.method=tools/call mcp.resource.type=tool mcp.resource.name=close_ticket",
+     {"operation": "close_ticket", "resource_id": None}),
+    ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
+     "mcp.method=resources/read mcp.resource.type=resource mcp.resource.name=memo://1",
+     {"operation": "resources/read", "resource_id": "memo://1"}),
+    ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
+     "mcp.method=tools/call mcp.resource=tool mcp.resource.name=close_ticket",
+     {"operation": "close_ticket", "resource_id": None}),
+    ("http.method=POST", "src.identity=spiffe://acme.example/ns/mail/sa/copilot http.method=POST",
+     {"client_id": "spiffe://acme.example/ns/mail/sa/copilot", "subject_id": "auth0|jo"}),
+    ("http.status=200", "http.status=200 grpc.status=0", {"outcome": "success", "denial_reason": None}),
+    ("http.status=200", "http.status=200 grpc.status=16", {"outcome": "denied", "denial_reason": "token"}),
+    ("http.status=200", "http.status=200 grpc.status=7", {"outcome": "denied", "denial_reason": None}),
+    ("http.status=200", "http.status=200 grpc.status=13", {"outcome": "error", "denial_reason": None}),
+    ("http.status=200", 'http.status=401 error="authentication failure: no bearer token found" reason=JwtAuth',
+     {"outcome": "denied", "denial_reason": "token"}),
+    ("http.status=200", 'http.status=400 error="mcp: Unknown tool: close_ticket" reason=MCP',
+     {"outcome": "denied", "denial_reason": "other", "operation": "close_ticket"}),
+    ("http.status=200", 'http.status=401 error="mcp: Unknown tool: close_ticket"', {"outcome": "denied", "denial_reason": "token"}),
+    ("http.status=200", 'http.status=500 error="mcp: failed to send message: unknown tool: close_ticket" reason=MCP',
+     {"outcome": "denied", "denial_reason": "other"}),
+    ("http.status=200", 'http.status=200 error="mcp: mcpGuardrails rejected: no" reason=MCP', {"outcome": "denied", "denial_reason": "policy"}),
+    ("http.status=200", 'http.status=200 error="mcp: rate limit exceeded" reason=RateLimit', {"outcome": "denied", "denial_reason": "rate"}),
+    ("http.status=200", 'http.status=200 error="rate limit failed" reason=RateLimit', {"outcome": "error", "denial_reason": None}),
+    ("http.status=200", 'http.status=500 error="rate limit failed" reason=RateLimit', {"outcome": "error", "denial_reason": None}),
+    ("http.status=200", 'http.status=429 error="rate limit exceeded" reason=RateLimit', {"outcome": "denied", "denial_reason": "rate"}),
+    ("http.status=200", 'http.status=403 error="authorization failed" reason=Authorization', {"outcome": "denied", "denial_reason": "policy"}),
+    ("http.status=200", 'http.status=404 error="external authorization failed" reason=ExtAuth', {"outcome": "denied", "denial_reason": "policy"}),
+    ("http.status=200", 'http.status=503 error="external authorization failed" reason=ExtAuth', {"outcome": "error", "denial_reason": None}),
+    ("http.status=200", 'http.status=400 error="request rejected by regex guardrail" reason=Guardrail',
+     {"outcome": "denied", "denial_reason": "policy"}),
+    ("http.status=200", 'http.status=401 error="basic authentication failure: no match" reason=BasicAuth',
+     {"outcome": "denied", "denial_reason": "other"}),
+    ("http.status=200", 'http.status=400 error="mcp: invalid session"', {"outcome": "error", "denial_reason": None}),
+    ("http.status=200", 'http.status=200 error="upstream closed"', {"outcome": "error"}),
+    ("http.status=200", "http.status=500", {"outcome": "error", "status": 500}),
+    ("http.status=200 ", "", {"outcome": "error", "status": None}),
+    ("protocol=mcp", "a2a.response.outcome=failed", {"outcome": "error", "status": 200}),
+    ("2026-07-01T10:00:00.250000Z info", "gw-1  | 2026-07-01T10:00:00.250000Z info", {"outcome": "success"}),
+]  # fmt: skip
+"""What stands in a line, what stands there instead, and what that changes in its row."""
+
+
+@pytest.mark.parametrize(("old", "new", "changes"), SAID)
 def test_what_a_line_says(load, old, new, changes):
     assert old in LINE
     row = load(LINE.replace(old, new) + "\n" + LINE + "\n").rows["usage"][0]
     assert {name: row[name] for name in changes} == changes
+
+
+RENAMED = {
+    "src.addr": "client.address", "http.method": "http.request.method", "http.host": "server.address", "http.path": "url.path",
+    "http.version": "network.protocol.version", "http.status": "http.response.status_code",
+}  # fmt: skip
+"""As telemetry/semconv.rs of agentgateway calls them in what it exports as OTLP."""
+
+
+@pytest.mark.parametrize(("old", "new", "changes"), SAID)
+def test_what_is_exported_says_what_its_line_does(load, old, new, changes):
+    keys = {key: value for key, value in pairs_of(LINE.replace(old, new)).items() if not key.startswith("#")}
+    told = {RENAMED.get(key, key): value for key, value in keys.items()} | {"client.address": "2001:db8::7"}
+    values = {key: {"intValue" if key.endswith("status_code") else "stringValue": value} for key, value in told.items()}
+    record = {
+        "timeUnixNano": "1782900000250000000",
+        "attributes": [{"key": key, "value": value} for key, value in values.items()],
+    }
+    row = load(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]})).one("usage")
+    assert {name: row[name] for name in changes} == changes
+    assert (row["used_at"], row["ip"], row["method"], row["target"]) == (
+        datetime(2026, 7, 1, 10, 0, 0, 250000, UTC), "2001:db8::7", "POST", "/mcp",
+    )  # fmt: skip
 
 
 def test_lines_of_the_gateway_itself_are_ignored_and_noise_is_rejected(load):
