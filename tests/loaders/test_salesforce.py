@@ -385,8 +385,9 @@ def test_events_as_the_stream_delivers_them_are_the_same(load):
     assert (got.rows, got.ignored) == (bare.rows, bare.ignored)
 
 
-def test_no_application_is_no_client_and_no_address_none(load):
-    call = {"ApiType": "REST", "Operation": "Query", "Application": "N/A"}
+@pytest.mark.parametrize("none", ["N/A", ""])
+def test_no_application_is_no_client_and_no_address_none(load, none):
+    call = {"ApiType": "REST", "Operation": "Query", "Application": none}
     by_id, by_none = load([ended(**call, ConnectedAppId="0H4x"), ended(**call, EventIdentifier="event 2")]).rows[
         "usage"
     ]

@@ -37,20 +37,7 @@ _PARSED = (
 )
 """The same where the record was parsed, and the line may stand beside it."""
 
-_DATADOG = {
-    "id",
-    "_id",
-    "type",
-    "attributes",
-    "service",
-    "host",
-    "source",
-    "status",
-    "message",
-    "tags",
-    "date",
-    "timestamp",
-}
+_DATADOG = {"id", "_id", "type", "attributes", "service", "host", "source", "status", "message", "tags", "date", "timestamp"}  # fmt: skip
 """All that Datadog's API writes of a log, and that in its `attributes`, and what its archives do."""
 
 _PUBSUB = {"ackId", "subscription"}

@@ -19,7 +19,7 @@ SELECT line_no, event_id, happened_at AS used_at, received_at,
             END AS denial_reason,
        key_of_session AS token_id, key_of_login AS session_id,
        client_id,
-       coalesce(CASE WHEN is_stream THEN nullif(Application, 'N/A') END, nullif(CONNECTED_APP_NAME, ''), nullif(CLIENT_NAME, ''))
+       coalesce(CASE WHEN is_stream THEN nullif(nullif(Application, ''), 'N/A') END, nullif(CONNECTED_APP_NAME, ''), nullif(CLIENT_NAME, ''))
            AS client_name,
        person AS subject_id, person_name AS subject_name,
        CASE WHEN API_CLIENT_CATEGORY = 'AGENTFORCE_AGENT' AND BOT_IDENTIFIER <> '' THEN [BOT_IDENTIFIER] END AS actor_chain,

@@ -5,6 +5,7 @@ object in `attributes`; a CSV export does not, and is told by a column that one 
 """
 
 import json
+import re
 from collections.abc import Mapping
 
 from grantlens.loaders.salesforce.meaning import TYPED
@@ -94,14 +95,9 @@ _AS_IN_LOG_FILES = {
     "BROWSER_TYPE": "r.BrowserType",
 }
 
-_COLUMNS = (
-    "Timestamp RequestIdentifier UserIdentifier Username SessionKey LoginKey LoginStatus LoginType LoginSubType IsUserInitiatedLogout AppType "
-    "Uri Method HttpMethod MethodName ApiResource OperationType ObjectName ObjectType JobIdentifier BatchIdentifier StatusCode RequestStatus "
-    "IsSuccess JobStatus ExceptionMessage RunTime CpuTime ResponseSize ConnectedAppIdentifier ClientName ClientIp SourceIp BrowserType "
-    "DelegatedUserIdentifier ApiFamily ConcurrencyMode FailureCount ClassName MediaType"
-)
+_COLUMNS = {*re.findall(r"\br[.](\w+)", " ".join(_AS_IN_LOG_FILES.values())), *_OWN_COLUMNS}
 
-OBJECT_FIELDS = json.dumps({**dict.fromkeys(_COLUMNS.split(), "VARCHAR"), "attributes": {"type": "VARCHAR"}})
+OBJECT_FIELDS = json.dumps({**dict.fromkeys(sorted(_COLUMNS), "VARCHAR"), "attributes": {"type": "VARCHAR"}})
 
 _CELLS = ", ".join(
     f"'{name}': {_AS_IN_LOG_FILES.get(name, 'NULL::VARCHAR')}" for name in json.loads(FIELDS) if name != "attributes"
