@@ -5,7 +5,7 @@ import json
 import pytest
 
 import grantlens
-from benchmarks import bench_case, bench_files, bench_growth, bench_loaders, bench_questions, world
+from benchmarks import bench_case, bench_files, bench_growth, bench_loaders, bench_questions, compare, world
 from benchmarks.grown import grown, own_name
 
 
@@ -124,3 +124,22 @@ def test_of_a_record_each_copy_is_an_event_of_its_own(event, name):
         copies = list(grown([line], {name}, 100 * len(line)))
         assert len(set(copies)) == len(copies) >= 95
         assert all('"https://idp.example/1234/"' in copy and json.loads(copy) for copy in copies)
+
+
+def test_the_comparison_sees_what_differs_and_leaves_out_what_it_is_told_to(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(compare, "SEEDS", range(1))
+    found = list(compare.random_logs(tmp_path))
+    assert {json.loads(line)[0] for line in found} > {"random/0/OOS-1", "random/0/grants", "random/0/lag"}
+    assert compare.differences(found, sorted(found), 9) == 0
+    changed = [line.replace('"violation"', '"clear"') if "OOS-1" in line else line for line in found]
+    differing = sum("OOS-1" in line and '"violation"' in line for line in found)
+    capsys.readouterr()
+    assert compare.differences(found, changed, 1) == 1
+    told = capsys.readouterr().out
+    assert f"{len(found)} lines before, {len(found)} now: {2 * differing} differ." in told
+    assert f"and {2 * differing - 1} lines more" in told
+    assert compare.differences([], [], 1) == 1
+    line = json.dumps(["here", {"verdict": "clear", "detail": {"linked_by": "stated", "calls": 1}}])
+    assert compare.without([line], ["linked_by"]) == [
+        json.dumps(["here", {"detail": {"calls": 1}, "verdict": "clear"}])
+    ]
