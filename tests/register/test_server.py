@@ -14,15 +14,16 @@ validation = "cached"
 cache_seconds = 300
 bound_seconds = 300.5
 scopes_supported = ["mail.read", "mail.send"]
+accepts = ["okta", "keycloak/acme"]
 
 [[server]]
 resource_server = "api.files.example"
 leeway_seconds = 0
 """
 
-CSV = """resource_server,validation,cache_seconds,bound_seconds,leeway_seconds,scopes_supported
-api.mail.example,cached,300,300.5,,mail.read; mail.send
-api.files.example,,,,0,
+CSV = """resource_server,validation,cache_seconds,bound_seconds,leeway_seconds,scopes_supported,accepts
+api.mail.example,cached,300,300.5,,mail.read; mail.send,okta; keycloak/acme
+api.files.example,,,,0,,
 """
 
 
@@ -47,6 +48,7 @@ def test_toml_and_csv_say_the_same(read):
         "bound_seconds": 300.5,
         "leeway_seconds": 60.0,
         "scopes_supported": ["mail.read", "mail.send"],
+        "accepts": ["okta", "keycloak/acme"],
     }
     assert servers.servers[1]["scopes_supported"] is None
     assert servers.servers[1]["leeway_seconds"] == 0.0

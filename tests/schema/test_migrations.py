@@ -97,6 +97,11 @@ def before_version_14(connection):
 
 def before_version_18(connection):
     connection.execute("ALTER TABLE declared DROP COLUMN giving_shown")
+    before_version_19(connection)
+
+
+def before_version_19(connection):
+    connection.execute("ALTER TABLE server DROP COLUMN accepts")
 
 
 def as_version_1(path):
@@ -242,6 +247,7 @@ def as_version(connection, version):
         connection.execute("ALTER TABLE usage_caller DROP COLUMN token_issued_at")
         if version < 15:
             connection.execute("ALTER TABLE issuance DROP COLUMN auth_time")
+        before_version_19(connection)
     if version < 13:
         connection.execute("ALTER TABLE issuance DROP COLUMN earlier_keys")
     connection.execute("UPDATE meta SET value = $version WHERE name = 'schema_version'", {"version": str(version)})

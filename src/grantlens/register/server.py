@@ -1,4 +1,4 @@
-"""How resource servers enforce revocation, and which scopes they offer, read from TOML or CSV.
+"""How resource servers enforce revocation, whose tokens they take, and which scopes they offer, read from TOML or CSV.
 
 TOML::
 
@@ -9,8 +9,9 @@ TOML::
     bound_seconds = 300                   # documented bound for a revocation to take effect
     leeway_seconds = 60                   # after expiry; 60 where not said
     scopes_supported = ["read", "send"]   # the list of this name in its metadata (RFC 9728)
+    accepts = ["keycloak", "okta/acme"]   # whose tokens it accepts: the source of the log that issues them, or source/tenant
 
-CSV: the same names as columns; the scopes of a list are joined by `;`.
+CSV: the same names as columns; the items of a list are joined by `;`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Servers:
         """Read servers from a TOML or CSV file; a mistake names its line."""
         path = Path(given_path(path, 'Name the file: gl.Servers.read("servers.toml").', RegisterError))
         servers: dict[str, dict[str, Any]] = {}
-        for entry in read_entries(path, "server", SERVER.names, RegisterError, lists=("scopes_supported",)):
+        for entry in read_entries(path, "server", SERVER.names, RegisterError, lists=("accepts", "scopes_supported")):
             row = _server(entry)
             name = row["resource_server"]
             keep(servers, name, row, entry, f"the server {name!r}", "resource_server")
@@ -94,4 +95,5 @@ def _server(entry: Entry) -> dict[str, Any]:
         **seconds,
         "leeway_seconds": DEFAULT_LEEWAY if seconds["leeway_seconds"] is None else seconds["leeway_seconds"],
         "scopes_supported": entry.texts("scopes_supported"),
+        "accepts": entry.texts("accepts"),
     }

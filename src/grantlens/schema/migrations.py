@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 18
+VERSION = 19
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -235,6 +235,11 @@ def _to_version_18(engine: Engine) -> None:
         engine.execute(statement)
 
 
+def _to_version_19(engine: Engine) -> None:
+    """Keep whose tokens a server accepts: of servers that were added before, it is not known."""
+    engine.execute("ALTER TABLE server ADD COLUMN accepts VARCHAR[]")
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -253,6 +258,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     16: _to_version_16,
     17: _to_version_17,
     18: _to_version_18,
+    19: _to_version_19,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 

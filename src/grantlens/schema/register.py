@@ -62,6 +62,11 @@ SERVER = Table(
         Column("bound_seconds", "DOUBLE", "Documented bound for a revocation to take effect."),
         Column("leeway_seconds", "DOUBLE", "Leeway after expiry; 60 where not given."),
         Column("scopes_supported", "VARCHAR[]", "The scopes that it lists, as its metadata names them (RFC 9728)."),
+        Column(
+            "accepts",
+            "VARCHAR[]",
+            "Whose tokens it accepts: the source of the log that issues them, or source/tenant.",
+        ),
     ),
 )
 
