@@ -1,39 +1,80 @@
-"""The README says what the code does now."""
+"""The README and the pages that it leads to say what the code does now."""
 
 import re
 
+import grantlens as gl
 from grantlens.loaders import loaders
 from grantlens.report.conclude_page import written
 
+MOST = 8 * 1024
+"""Bytes of the README: one sitting."""
 
-def test_the_provider_table_is_what_the_loaders_declare(root):
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    assert readme == written(readme), "write it anew: python -m grantlens.report.conclude_page README.md"
+
+def readme(root) -> str:
+    """Return the text of the README."""
+    return (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_is_read_in_one_sitting(root):
+    assert len(readme(root).encode()) <= MOST
+
+
+def test_the_table_of_providers_is_what_the_loaders_declare(root):
+    page = (root / "docs" / "providers.md").read_text(encoding="utf-8")
+    assert page == written(page), "write it anew: python -m grantlens.report.conclude_page docs/providers.md"
 
 
 def test_a_line_of_the_table_is_what_its_loader_declares(root):
-    readme = (root / "README.md").read_text(encoding="utf-8")
+    page = (root / "docs" / "providers.md").read_text(encoding="utf-8")
     lines = {
-        match[1]: match[2].split(" | ")
-        for match in re.finditer(r"^\| \[.*\) `(\w+)` \| (.*) \|$", readme, re.MULTILINE)
+        match[1]: match[2].split(" | ") for match in re.finditer(r"^\| \[.*\) `(\w+)` \| (.*) \|$", page, re.MULTILINE)
     }
     assert list(lines) == list(loaders())
     assert lines["okta"] == ["full", "in part", "full", "token", "token", "token"]
     assert [cell.strip() for cell in lines["caep_ssf"]] == ["", "", "full", "", "", ""]
 
 
-def test_it_names_the_logs_of_which_no_real_record_was_seen(root):
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"^(.*) are read as their documentation describes them", readme, re.MULTILINE)
-    unproven = [loader.title for loader in loaders().values() if "Not proven on a real record" in loader.join_note]
-    assert [title.split()[0] for title in unproven] == [name for line in named for name in re.split(", | and ", line)]
+def test_it_names_every_provider_and_no_other(root):
+    line = readme(root).partition("## Which logs it reads\n\n")[2].partition("\n")[0]
+    names = line.removesuffix(".").split(", ")
+    titles = {loader.title for loader in loaders().values() if loader.name not in ("native", "mapped")}
+    assert len(names) > 30
+    assert [title for title in titles if not title.startswith(tuple(names))] == []
+    assert [name for name in names if not any(title.startswith(name) for title in titles)] == []
+
+
+def test_the_notebook_session_prints_its_table(root, sample_file, tmp_path, monkeypatch):
+    session, table = re.search(r"```python\n(.*?)```\n\n((?:\|[^\n]*\n)+)", readme(root), re.DOTALL).groups()
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "demo.duckdb").write_bytes(sample_file.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    lines = session.splitlines()
+    assert sum(1 for line in lines if line) == 8
+    names: dict = {}
+    exec(compile("\n".join(lines[:-1]), "README.md", "exec"), names)
+    shown = eval(lines[-1], names)
+    names["store"].close()
+    printed = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert [printed[0], *printed[2:]] == [list(shown.columns), *shown.astype(str).values.tolist()]
+
+
+def test_the_picture_is_the_chart_of_a_case_of_the_samples(root, sample_file):
+    (title,) = re.findall(r"!\[(.*)\]\(docs/timeline\.png\)", readme(root))
+    with gl.open(sample_file, read_only=True) as store:
+        chart = gl.Case(store, client="sales-pulse").timeline().chart()
+    assert f">{title}<" in chart.svg()
 
 
 def test_every_file_it_links_to_is_there(root):
-    readme = (root / "README.md").read_text()
     missing = [
         link
-        for link in re.findall(r"\]\(([^)#]+)\)", readme)
+        for link in re.findall(r"\]\(([^)#]+)", readme(root))
         if not link.startswith("http") and not (root / link).exists()
     ]
     assert missing == []
+
+
+def test_the_index_leads_to_every_page(root):
+    folder = root / "docs"
+    pages = {page.name for page in folder.glob("*.md")} - {"index.md"}
+    assert pages - set(re.findall(r"\]\(([\w.]+)\)", (folder / "index.md").read_text())) == set()

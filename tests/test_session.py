@@ -1,4 +1,4 @@
-"""The notebook session that README prints runs as printed."""
+"""The notebook session of docs/analyst.md runs as printed."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def printed_session() -> str:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "analyst.md").read_text(), re.DOTALL)
     return next(block for block in blocks if "store.between" in block)
 
 
@@ -52,7 +52,7 @@ def test_session_runs_as_printed(tmp_path, samples, monkeypatch):
     workplace(tmp_path, samples)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    exec(compile(printed_session(), "README.md", "exec"), names)
+    exec(compile(printed_session(), "analyst.md", "exec"), names)
     store = names["store"]
     assert {row["source"] for row in store.coverage()} >= {"microsoft_entra", "okta", "native"}
     assert len(names["idle"]) > 0

@@ -162,7 +162,7 @@ class Loader:
     details_types: bool = False
     """True if `authorization_details` holds the objects of RFC 9396, each of a type, and no objects of the provider's own."""
     join_note: str = ""
-    """What can be joined with what, and what cannot: one sentence for README and `coverage`."""
+    """What can be joined with what, and what cannot: one sentence for docs/conclude.md and `coverage`."""
     text: bool = False
     """The log is lines of text: `r` is the line, VARCHAR, and `recognise` is given `{"line": ...}` for each."""
     decode: Callable[[str], str] | None = None

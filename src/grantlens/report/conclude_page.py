@@ -1,6 +1,6 @@
 """The parts of pages that follow from what loaders and rules declare: what can be concluded, the rules, a line for each provider.
 
-`python -m grantlens.report.conclude_page README.md docs/conclude.md docs/rules.md` writes each between its two marks.
+`python -m grantlens.report.conclude_page docs/conclude.md docs/providers.md docs/rules.md` writes each between its two marks.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def providers() -> list[str]:
         ["log", *LOGS, *(f"{first} – {second}" for first, second in LOG_PAIRS)],
         [
             [
-                f"[{source.title}](docs/conclude.md#{_anchor(source)}) `{source.name}`",
+                f"[{source.title}](conclude.md#{_anchor(source)}) `{source.name}`",
                 *("full" if log in source.carries else "in part" if log in source.logs else "" for log in LOGS),
                 *(join.strength if (join := source.join(*pair)) else "" for pair in LOG_PAIRS),
             ]
