@@ -5,6 +5,7 @@ import re
 import grantlens as gl
 from grantlens.loaders import loaders
 from grantlens.report.conclude_page import written
+from grantlens.rules import registry
 
 MOST = 8 * 1024
 """Bytes of the README: one sitting."""
@@ -78,3 +79,10 @@ def test_the_index_leads_to_every_page(root):
     folder = root / "docs"
     pages = {page.name for page in folder.glob("*.md")} - {"index.md"}
     assert pages - set(re.findall(r"\]\(([\w.]+)\)", (folder / "index.md").read_text())) == set()
+
+
+def test_the_changelog_counts_loaders_and_rules_and_fits_one_page(root):
+    page = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"Loaders for {len(loaders().keys() - {'native'})} logs" in page
+    assert f"{len(registry())} [rules]" in page
+    assert len(page.splitlines()) <= 60
