@@ -201,7 +201,8 @@ PARTS: dict[str, Callable[[Path], Iterator[str]]] = {
 def _part(name: str, out: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         found = sorted(PARTS[name](Path(scratch)))
-        out.write_text("".join(line.replace(scratch, "SCRATCH") + "\n" for line in found))
+        here = str(Path.cwd())
+        out.write_text("".join(line.replace(scratch, "SCRATCH").replace(here, "CHECKOUT") + "\n" for line in found))
 
 
 def findings(checkout: Path, parts: Iterable[str]) -> list[str]:
