@@ -66,23 +66,31 @@ _CLOCK = """JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTIN
 _SURELY_AT = "u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT)"
 """The earliest that a call `u` of a caller `c` may have come, by what is known of its clock: so it is proven to be later than what came before."""
 
-# Calls of the case after a revocation, and those of them that are not known to rest on what any revocation ended. Counted from the last one
-# back, once for all revocations: of a client there may be thousands.
+# Calls of the case after a revocation, and those of them that are not known to rest on what any revocation ended. The calls between one
+# revocation and the next are counted once, then summed from the last revocation back: of a client there may be thousands.
 _LATER = f"""
-WITH stamped AS (
+WITH ended AS (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)),
+stamped AS (
     SELECT c.source, u.used_at, u.state, {_SURELY_AT} AS surely_at
     FROM case_call u JOIN named_caller c USING (caller_id) {_CLOCK}
     WHERE u.outcome = 'success'
 ),
+between_moments AS (
+    SELECT m.source, m.certain_from, count(*) AS calls, max(s.used_at) AS last_used_at,
+           count(*) FILTER (s.state = 'normal') AS other_calls, max(s.used_at) FILTER (s.state = 'normal') AS other_last_used_at
+    FROM stamped s
+    ASOF JOIN (SELECT DISTINCT source, certain_from FROM ended) m ON m.source = s.source AND s.surely_at > m.certain_from
+    GROUP BY m.source, m.certain_from
+),
 counted AS (
-    SELECT source, surely_at, count(*) OVER from_here AS calls, max(used_at) OVER from_here AS last_used_at,
-           count(*) FILTER (state = 'normal') OVER from_here AS other_calls, max(used_at) FILTER (state = 'normal') OVER from_here AS other_last_used_at
-    FROM stamped
-    WINDOW from_here AS (PARTITION BY source ORDER BY surely_at DESC)
+    SELECT source, certain_from, sum(calls) OVER from_here::BIGINT AS calls, max(last_used_at) OVER from_here AS last_used_at,
+           sum(other_calls) OVER from_here::BIGINT AS other_calls, max(other_last_used_at) OVER from_here AS other_last_used_at
+    FROM between_moments
+    WINDOW from_here AS (PARTITION BY source ORDER BY certain_from DESC)
 )
 SELECT r.source, r.tenant, r.revocation_event, u.calls, u.last_used_at, u.other_calls, u.other_last_used_at
-FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
-ASOF JOIN counted u ON u.source = r.source AND u.surely_at > r.certain_from
+FROM ended r
+ASOF JOIN counted u ON u.source = r.source AND u.certain_from >= r.certain_from
 """
 
 # A revocation ends what its own source issued. Calls elsewhere by the same client or person are told, not judged, unless a token joins them.
